@@ -1,0 +1,1 @@
+"""Face models: identity and blendshapes as a function of a few coefficients."""

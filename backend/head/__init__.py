@@ -1,0 +1,1 @@
+"""The head bundle: what is written to disk, and its preview."""

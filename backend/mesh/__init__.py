@@ -1,0 +1,1 @@
+"""Topology, geometry image, rasteriser, normals, OBJ: everything that knows meshes and nothing of faces."""

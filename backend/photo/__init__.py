@@ -1,0 +1,1 @@
+"""Photo file to upright RGB pixels, face boxes and 478 landmarks."""

@@ -1,0 +1,1 @@
+"""Skin and iris colour from the photo into UV."""
