@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ class LandmarkEmbedding(NamedTuple):
     vertices: NDArray[np.int64]
     weights: NDArray[np.float64]
 
-    def points(self, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
+    def points(self, vertices: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """(..., V, 3) vertex positions or offsets to (..., L, 3) at the landmarks."""
         corners = vertices[..., self.vertices, :].astype(np.float64)
         result: NDArray[np.float64] = np.einsum("...lkc,lk->...lc", corners, self.weights)
