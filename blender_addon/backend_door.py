@@ -1,0 +1,96 @@
+"""The one file that names the backend: what the add-on needs of it, in the add-on's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from facewright.errors import BundleInvalid, FaceError, MissingDependency, OutputUnwritable
+from facewright.head.bundle import read_bundle
+from facewright.mesh.topology import MATERIALS
+from numpy.typing import NDArray
+
+__all__ = [
+    "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera", "read_head",
+]  # fmt: skip
+
+
+class PhotoCamera(NamedTuple):
+    """Pinhole camera of the photo, pixels: ``u = cx - fx X/Z``, ``v = cy + fy Y/Z``, origin top left."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+class Head(NamedTuple):
+    """A head bundle as the scene needs it; lengths in millimetres, model space.
+
+    neutral (V, 3), blendshapes (E, V, 3) offsets, float; blendshape_names E; quads (F, 4) int, -1 pads a
+    triangle; uv (F, 4, 2) per face corner; material (F,) index into material_names; regions name -> vertex ids;
+    rotation (3, 3) and translation_mm (3,): X_cam = rotation @ X_model + translation_mm; expression: the
+    photo's own weights by blendshape name; albedo, iris, teeth, mouth, photo: image files;
+    record: head.json as it was read.
+    """
+
+    neutral: NDArray[np.floating]
+    blendshapes: NDArray[np.floating]
+    blendshape_names: tuple[str, ...]
+    quads: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    material: NDArray[np.uint8]
+    material_names: tuple[str, ...]
+    regions: dict[str, NDArray[np.int32]]
+    camera: PhotoCamera
+    rotation: NDArray[np.float64]
+    translation_mm: NDArray[np.float64]
+    expression: dict[str, float]
+    albedo: Path
+    iris: Path
+    teeth: Path
+    mouth: Path
+    photo: Path
+    record: dict[str, Any]
+
+
+def read_head(folder: Path, verify: bool = True) -> Head:
+    """Read a head bundle; ``verify`` compares every file with its hash. Raises BundleInvalid."""
+    bundle = read_bundle(folder, verify)
+    record, described = bundle.record, folder / "head.json"
+    try:
+        camera = _camera(record["camera"])
+        rotation = np.array(record["pose"]["rotation"], np.float64).reshape(3, 3)
+        translation = np.array(record["pose"]["translation_mm"], np.float64).reshape(3)
+        expression = {str(name): float(weight) for name, weight in record["expression"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleInvalid(f"{described} lacks a usable camera, pose or expression: {error}.") from error
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or not np.isfinite(translation).all():
+        raise BundleInvalid(f"{described} holds a pose that is not a rotation and a translation.")
+    unknown = sorted(set(expression) - set(bundle.blendshape_names))
+    if unknown:
+        raise BundleInvalid(f"{described} names expressions that the head has not: {', '.join(unknown)}.")
+    textures = folder / "textures"
+    topology = bundle.topology
+    return Head(
+        bundle.head.neutral, bundle.head.blendshapes, bundle.blendshape_names,
+        topology.quads, topology.corner_uv, topology.material, MATERIALS, topology.regions,
+        camera, rotation, translation, expression,
+        textures / "albedo.png", textures / "iris.png", textures / "teeth.png", textures / "mouth.png",
+        folder / "photo.jpg", record,
+    )  # fmt: skip
+
+
+def _camera(values: Mapping[str, Any]) -> PhotoCamera:
+    """The camera of head.json, checked. Raises KeyError, TypeError, ValueError."""
+    camera = PhotoCamera(
+        int(values["width"]), int(values["height"]),
+        *(float(values[name]) for name in ("fx", "fy", "cx", "cy")),
+    )  # fmt: skip
+    if not np.isfinite(camera).all() or min(camera[:4]) <= 0:
+        raise ValueError("camera sizes and focal lengths must be positive")
+    return camera

@@ -1,0 +1,126 @@
+"""Puts a head together: a collection with the head object, its rig and the photo's camera; or a whole scene."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import bpy
+from mathutils import Vector
+
+from ..backend_door import Head
+from .armature import bind, build_armature
+from .camera import build_camera, match_render
+from .coordinates import to_blender
+from .expression import store_expression
+from .lights import build_lights, neutral_world
+from .materials import build_materials, load_image
+from .mesh import build_mesh
+from .skinning import skin
+
+METADATA = "facewright"
+
+
+class HeadObjects(NamedTuple):
+    """What ``build_head`` made. ``photo_expression``: the action that shows the photo's own expression."""
+
+    collection: bpy.types.Collection
+    head: bpy.types.Object
+    armature: bpy.types.Object
+    camera: bpy.types.Object
+    photo_expression: bpy.types.Action
+
+
+def build_head(head: Head, parent: bpy.types.Collection, name: str = "Head") -> HeadObjects:
+    """Build one head into a new collection under ``parent``; nothing else of the file is touched.
+
+    The head stands upright at the origin, neutral, in metres, looking along -Y; the photo's camera hangs on
+    the armature, so that moving a head keeps the photo behind it. Where ``name`` is taken, a number is added,
+    to every datablock alike.
+
+    Raises
+    ------
+    BundleInvalid : the geometry cannot be a head (see build_mesh, skin)
+    """
+    name = _free_name(name)
+    skinning = skin(head)
+    obj = build_mesh(head, name)
+    for material in build_materials(head, name):
+        obj.data.materials.append(material)
+    collection = bpy.data.collections.new(name)
+    parent.children.link(collection)
+    collection.objects.link(obj)
+    armature = build_armature(skinning, f"{name}_rig", collection)
+    bind(obj, armature, skinning.weights)
+    photo = load_image(head.photo, f"{name}_photo", f"//{head.photo.name}")
+    camera = build_camera(head, f"{name}_photo_camera", photo)
+    collection.objects.link(camera)
+    camera.parent = armature
+    action = store_expression(obj, f"{name}_photo_expression", head.expression)
+    _describe(obj, head, skinning.jaw_open_degrees)
+    return HeadObjects(collection, obj, armature, camera, action)
+
+
+def build_scene(head: Head, name: str = "Head") -> HeadObjects:
+    """Turn the current, empty scene into one for this head: head, lights, world, camera, picture size."""
+    scene = bpy.context.scene
+    objects = build_head(head, scene.collection, name)
+    lights = bpy.data.collections.new("Lights")
+    scene.collection.children.link(lights)
+    build_lights(lights, face_centre(head))
+    neutral_world(scene)
+    scene.camera = objects.camera
+    match_render(scene.render, head.camera)
+    # The default transform is made for scenes with a wide range of light and greys out a skin's colours.
+    scene.view_settings.view_transform = "Khronos PBR Neutral"
+    bpy.context.view_layer.objects.active = objects.head
+    frame_viewports(face_centre(head))
+    return objects
+
+
+def face_centre(head: Head) -> Vector:
+    """The middle of the face in Blender, metres: half-way from the eyes to the chin, a little inside."""
+    region = head.regions.get("face")
+    points = head.neutral if region is None or len(region) == 0 else head.neutral[region]
+    middle = to_blender(0.5 * (points.min(0) + points.max(0)))
+    return Vector((0.0, float(middle[1]), float(middle[2])))
+
+
+def frame_viewports(target: Vector) -> None:
+    """Let every 3D view of the file open on the face, textured, close enough and clipping nothing."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type != "VIEW_3D":
+                continue
+            space = area.spaces.active
+            space.clip_start = 0.005
+            space.shading.type = "MATERIAL"
+            view = space.region_3d
+            view.view_perspective = "PERSP"
+            view.view_location = target
+            view.view_distance = 0.8
+            view.view_rotation = Vector((0.35, -1.0, 0.12)).to_track_quat("Z", "Y")
+
+
+def _free_name(name: str) -> str:
+    """``name``, or ``name_2``, ``name_3``, ... so that no datablock of this head must be renamed by Blender."""
+    taken = {*bpy.data.collections.keys(), *bpy.data.objects.keys(), *bpy.data.meshes.keys()}
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def _describe(obj: bpy.types.Object, head: Head, jaw_open_degrees: float) -> None:
+    """Keep with the object what a later tool, or a person, needs to know about it."""
+    record = head.record
+    obj[METADATA] = {
+        "versions": {str(k): str(v) for k, v in record.get("versions", {}).items()},
+        "photo_sha256": str(record.get("photo", {}).get("sha256", "")),
+        "identity": [float(value) for value in record.get("identity", [])],
+        "expression": dict(head.expression),
+        "camera": dict(head.camera._asdict()),
+        "rotation": head.rotation.ravel().tolist(),
+        "translation_mm": head.translation_mm.tolist(),
+        "jaw_open_degrees": jaw_open_degrees,
+    }
