@@ -14,6 +14,7 @@ pytest.importorskip("bpy", reason="Blender's Python module (bpy) is not installe
 
 import bpy  # noqa: E402
 import bundles  # noqa: E402
+
 from blender_addon.backend_door import Head, read_head  # noqa: E402
 from blender_addon.scene.build import HeadObjects, build_scene  # noqa: E402
 

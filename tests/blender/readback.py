@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+
 from blender_addon.scene.build import HeadObjects
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import bundles
 import numpy as np
 import pytest
+
 from blender_addon.backend_door import BundleInvalid, Head
 from blender_addon.scene.skinning import PARENTS, Hinge, fit_hinge, fit_sphere, skin
 
 
 def test_hinge_is_recovered_from_noisy_motion() -> None:
-    points = np.random.default_rng(1).normal(0, 20, (60, 3)) + [0, -80, 0]
+    points = np.random.default_rng(1).normal([0, -80, 0], 20, (60, 3))
     noise = np.random.default_rng(2).normal(0, 0.05, points.shape)
     offsets = bundles.turn_about_x(points, bundles.HINGE, 25.0) - points + noise
     hinge = fit_hinge(points, offsets)
