@@ -50,7 +50,7 @@ def build_lights(collection: bpy.types.Collection, target: Vector) -> list[bpy.t
 def neutral_world(scene: bpy.types.Scene) -> None:
     """A dim grey surrounding without colour of its own."""
     world = bpy.data.worlds.new("Neutral")
-    if not world.use_nodes:
+    if bpy.app.version < (5, 0, 0):  # later ones always have nodes, and warn when told so
         world.use_nodes = True
     background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (*WORLD_COLOUR, 1.0)

@@ -81,8 +81,8 @@ def load_image(path: Path, name: str, relative: str) -> bpy.types.Image:
 
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
-    """The material's node tree, empty (Blender before 5.0 must be told to use it)."""
-    if not material.use_nodes:
+    """The material's node tree, empty."""
+    if bpy.app.version < (5, 0, 0):  # later ones always have nodes, and warn when told so
         material.use_nodes = True
     material.node_tree.nodes.clear()
     return material.node_tree
