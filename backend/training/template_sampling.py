@@ -1,0 +1,214 @@
+"""Sampling of a quad mesh's Catmull-Clark limit surface as sparse matrices, and of the half head at lattice nodes.
+
+Limit positions are linear in the control vertices, so one sparse matrix carries every identity mode and expression.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from ..errors import FitFailed
+
+ON_EDGE = 1e-5  # barycentric slack for nodes that fall on an edge of the map
+
+
+class LimitSurface(NamedTuple):
+    """Once subdivided quads with their vertices on the Catmull-Clark limit surface.
+
+    matrix   (n', n) csr: control vertices to limit positions of the n' subdivided vertices
+    quads    (4m, 4) int64: quad q's children are rows 4q .. 4q + 3; child k touches q's corner k, its own corners are
+             (corner k, middle of edge k, centre, middle of edge k - 1)
+    """
+
+    matrix: sparse.csr_matrix
+    quads: NDArray[np.int64]
+
+
+class _Incidence(NamedTuple):
+    """Edges (e, 2) of quads, each quad side's edge (m, 4), border mask (e,), used vertices (n,), on the border (n,)."""
+
+    edges: NDArray[np.int64]
+    edge_of_side: NDArray[np.int64]
+    border: NDArray[np.bool_]
+    used: NDArray[np.bool_]
+    on_border: NDArray[np.bool_]
+
+
+def _incidence(quads: NDArray[np.int64], count: int) -> _Incidence:
+    sides = np.sort(np.stack([quads, np.roll(quads, -1, 1)], 2).reshape(-1, 2), 1)
+    edges, inverse, uses = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
+    border = uses == 1
+    used = np.zeros(count, dtype=bool)
+    used[quads] = True
+    on_border = np.zeros(count, dtype=bool)
+    on_border[edges[border]] = True
+    return _Incidence(edges, inverse.reshape(-1, 4), border, used, on_border)
+
+
+def _pairs(pairs: NDArray[np.int64], count: int) -> sparse.csr_matrix:
+    """(count, count) symmetric adjacency of (p, 2) pairs."""
+    return sparse.csr_matrix((np.ones(2 * len(pairs)), (pairs.ravel(), pairs[:, ::-1].ravel())), (count, count))
+
+
+def _diagonal(values: NDArray[np.float64] | NDArray[np.bool_]) -> sparse.dia_matrix:
+    return sparse.diags(np.asarray(values, dtype=np.float64))
+
+
+def subdivide(quads: NDArray[np.int64], count: int) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
+    """One Catmull-Clark step (Catmull and Clark 1978), borders as cubic B-splines.
+
+    Returns the (n + e + m, n) matrix to vertex, edge and face points, and the (4m, 4) quads. Vertices that no quad
+    uses stay where they are.
+    """
+    mesh, faces = _incidence(quads, count), len(quads)
+    edges = len(mesh.edges)
+    face_points = sparse.csr_matrix(
+        (np.full(4 * faces, 0.25), (np.repeat(np.arange(faces), 4), quads.ravel())), (faces, count)
+    )
+    middles = sparse.csr_matrix(
+        (np.full(2 * edges, 0.5), (np.repeat(np.arange(edges), 2), mesh.edges.ravel())), (edges, count)
+    )
+    face_of_edge = sparse.csr_matrix(
+        (np.ones(4 * faces), (mesh.edge_of_side.ravel(), np.repeat(np.arange(faces), 4))), (edges, faces)
+    )
+    smooth = 0.5 * middles + 0.25 * (face_of_edge @ face_points)
+    edge_points = _diagonal(mesh.border) @ middles + _diagonal(~mesh.border) @ smooth
+
+    valence = np.maximum(np.bincount(mesh.edges.ravel(), minlength=count), 1).astype(np.float64)
+    to_faces = sparse.csr_matrix(
+        (np.ones(4 * faces), (quads.ravel(), np.repeat(np.arange(faces), 4))), (count, faces)
+    )
+    to_edges = sparse.csr_matrix(
+        (np.ones(2 * edges), (mesh.edges.ravel(), np.repeat(np.arange(edges), 2))), (count, edges)
+    )
+    inner = (
+        _diagonal(1.0 / valence**2) @ (to_faces @ face_points)
+        + _diagonal(2.0 / valence**2) @ (to_edges @ middles)
+        + _diagonal((valence - 3.0) / valence)
+    )
+    border = 0.75 * sparse.eye(count) + 0.125 * _pairs(mesh.edges[mesh.border], count)
+    vertex_points = (
+        _diagonal(mesh.used & ~mesh.on_border) @ inner + _diagonal(mesh.on_border) @ border + _diagonal(~mesh.used)
+    )
+    edge_id = mesh.edge_of_side + count
+    centre = count + edges + np.arange(faces)
+    children = np.stack([np.stack([quads[:, k], edge_id[:, k], centre, edge_id[:, k - 1]], 1) for k in range(4)], 1)
+    return sparse.vstack([vertex_points, edge_points, face_points]).tocsr(), children.reshape(-1, 4)
+
+
+def limit_positions(quads: NDArray[np.int64], count: int) -> sparse.csr_matrix:
+    """(n, n) matrix from vertices to their own Catmull-Clark limit positions (Halstead et al. 1993, Sec. 4)."""
+    mesh = _incidence(quads, count)
+    valence = np.maximum(np.bincount(mesh.edges.ravel(), minlength=count), 1).astype(np.float64)
+    weight = 1.0 / (valence * (valence + 5.0))
+    diagonals = np.concatenate([quads[:, [0, 2]], quads[:, [1, 3]]])
+    inner = (
+        _diagonal(valence**2 * weight)
+        + _diagonal(4.0 * weight) @ _pairs(mesh.edges, count)
+        + _diagonal(weight) @ _pairs(diagonals, count)
+    )
+    border = sparse.eye(count) * (4.0 / 6.0) + _pairs(mesh.edges[mesh.border], count) / 6.0
+    return (
+        _diagonal(mesh.used & ~mesh.on_border) @ inner + _diagonal(mesh.on_border) @ border + _diagonal(~mesh.used)
+    ).tocsr()
+
+
+def limit_surface(quads: NDArray[np.int64], count: int) -> LimitSurface:
+    """Subdivide once and push the vertices to the limit. ``quads`` (m, 4) with ids below ``count``."""
+    matrix, children = subdivide(quads, count)
+    return LimitSurface((limit_positions(children, matrix.shape[0]) @ matrix).tocsr(), children)
+
+
+def places_on_limit(
+    surface: LimitSurface, quad: NDArray[np.int64], place: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Bilinear weights on the subdivided quads.
+
+    quad (p,) ids of the original quads; place (p, 2) in the unit square whose corners 0, 1, 2, 3 are (0, 0), (1, 0),
+    (1, 1), (0, 1). Returns subdivided vertices (p, 4) and weights (p, 4).
+    """
+    s, t = place.T
+    child = np.where(t < 0.5, np.where(s < 0.5, 0, 1), np.where(s >= 0.5, 2, 3))
+    a = np.choose(child, [2 * s, 2 * t, 2 * (1 - s), 2 * (1 - t)])
+    b = np.choose(child, [2 * t, 2 * (1 - s), 2 * (1 - t), 2 * s])
+    weights = np.stack([(1 - a) * (1 - b), a * (1 - b), a * b, (1 - a) * b], 1)
+    return surface.quads[4 * quad + child], weights
+
+
+def triangle_places(
+    quads: NDArray[np.int64],
+    triangles: NDArray[np.int64],
+    triangle: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Barycentric places (p,), (p, 3) on triangles cut from quads, as (p,) quads and (p, 2) places in their squares.
+
+    Triangles t and t + m belong to quad t.
+    """
+    quad = triangle % len(quads)
+    corner = (quads[quad][:, None, :] == triangles[triangle][:, :, None]).argmax(2)
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    return quad, np.einsum("pk,pki->pi", weights, square[corner])
+
+
+class NodePlaces(NamedTuple):
+    """Where the lattice nodes of one half fall: (p,) column, row, whether the copy above a slit, triangle, (p, 3)."""
+
+    column: NDArray[np.int64]
+    row: NDArray[np.int64]
+    above: NDArray[np.bool_]
+    triangle: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def locate_nodes(
+    plane: NDArray[np.float64],
+    triangles: NDArray[np.int64],
+    columns: int,
+    rows: int,
+    slits: tuple[tuple[int, int, int], ...],
+) -> NodePlaces:
+    """Find the map's triangle under every integer node of [0, columns] x [0, rows].
+
+    plane (n, 2) fold-free coordinates; slits (row, first, last): nodes strictly between the columns first and last
+    exist twice, below and above (first may be -1 for a slit that starts at the border). Raises FitFailed where a node
+    is not covered.
+    """
+    corners = plane[triangles]
+    low = np.maximum(np.ceil(corners.min(1) - ON_EDGE).astype(int), 0)
+    high = np.minimum(np.floor(corners.max(1) + ON_EDGE).astype(int), [columns, rows])
+    extent = np.maximum(high - low + 1, 0)
+    counts = extent[:, 0] * extent[:, 1]
+    triangle = np.repeat(np.arange(len(triangles)), counts)
+    serial = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    column = low[triangle, 0] + serial % np.maximum(extent[triangle, 0], 1)
+    row = low[triangle, 1] + serial // np.maximum(extent[triangle, 0], 1)
+
+    origin = corners[triangle, 0]
+    one, two = corners[triangle, 1] - origin, corners[triangle, 2] - origin
+    place = np.stack([column, row], 1) - origin
+    determinant = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+    first = (place[:, 0] * two[:, 1] - place[:, 1] * two[:, 0]) / determinant
+    second = (one[:, 0] * place[:, 1] - one[:, 1] * place[:, 0]) / determinant
+    weights = np.stack([1.0 - first - second, first, second], 1)
+    inside = weights.min(1) > -ON_EDGE
+    triangle, column, row, weights = triangle[inside], column[inside], row[inside], weights[inside]
+
+    above = np.zeros(len(row), dtype=bool)
+    for slit_row, begin, end in slits:
+        on_slit = (row == slit_row) & (column > begin) & (column < end)
+        above |= on_slit & (plane[triangles[triangle], 1].mean(1) > slit_row)
+    # Of the triangles that touch a node, take the one that holds it best; ties go to the first triangle.
+    key = (above * (rows + 1) + row) * (columns + 1) + column
+    order = np.lexsort((triangle, -np.round(weights.min(1), 9), key))
+    order = order[np.append(True, np.diff(key[order]) != 0)]
+    expected = (columns + 1) * (rows + 1) + sum(end - begin - 1 for _, begin, end in slits)
+    if len(order) != expected:
+        raise FitFailed(f"The template's map covers {len(order)} of {expected} lattice nodes.")
+    weights = np.clip(weights[order], 0.0, None)
+    weights /= weights.sum(1, keepdims=True)
+    return NodePlaces(column[order], row[order], above[order], triangle[order], weights)
