@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -40,6 +41,11 @@ REQUIRED = (
 OPTIONAL = tuple(f"head.{kind}" for kind in EXPORTS)
 MILLIMETRE_STEPS = 16384.0
 MAX_GEOMETRY_BYTES = 2**30  # what geometry.npz may claim to unpack to
+# What zipfile, zlib and numpy's header parser raise on damaged files.
+READ_ERRORS = (
+    OSError, ValueError, TypeError, IndexError, EOFError, MemoryError, NotImplementedError, RuntimeError,
+    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _NPZ_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip knows: the same bytes whenever it is written
 
 
@@ -96,7 +102,7 @@ def geometry_bytes(
             member.create_system = 3  # the same on every operating system
             member.external_attr = 0o644 << 16
             content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            np.save(content, np.asarray(array, order="C"), allow_pickle=False)
             archive.writestr(member, content.getbuffer(), compresslevel=1)
     return out.getvalue()
 
@@ -110,18 +116,20 @@ def _stepped(lengths: NDArray[np.float64]) -> NDArray[np.float32]:
     return stepped.astype("<f4")
 
 
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write head.json with the sha256 and size of every file of the bundle that lies in ``folder``.
+def write_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write head.json: the record, and ``files``, the size and sha256 of every file of the bundle in ``folder``.
 
-    Raises OSError.
+    Returns what was written. Raises OSError.
     """
     files = {}
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name
         if path.is_file():
             files[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    text = json.dumps({**record, "files": files}, indent=1, ensure_ascii=False, allow_nan=False)
+    whole = {**record, "files": files}
+    text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "head.json").write_bytes((text + "\n").encode("utf-8"))
+    return whole
 
 
 def refuse_unless_bundle(folder: Path) -> None:
@@ -188,7 +196,7 @@ def verify_files(folder: Path, record: dict[str, Any]) -> None:
         except OSError as error:
             raise BundleInvalid(f"The head bundle {folder} is not complete: {name} is missing.") from error
         if found != entry["sha256"]:
-            raise BundleInvalid(f"{folder / name} is not the file that head.json describes: it was changed or damaged.")
+            raise BundleInvalid(f"{folder / name} was changed or damaged: it is not the file that head.json lists.")
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
@@ -232,7 +240,7 @@ def _read_geometry(folder: Path, record: dict[str, Any]) -> HeadBundle:
             Topology(
                 arrays["quads"], arrays["uv"], arrays["material"],
                 {n.removeprefix("region_"): a for n, a in arrays.items() if n.startswith("region_")},
-                lattice_size=int(arrays["lattice_size"]),
+                lattice_size=int(arrays["lattice_size"].item()),
             ),
             HeadGeometry(arrays["neutral"].astype(np.float64), arrays["blendshapes"].astype(np.float64)),
             tuple(str(name) for name in arrays["blendshape_names"]),
@@ -242,7 +250,7 @@ def _read_geometry(folder: Path, record: dict[str, Any]) -> HeadBundle:
         problem = _problem(bundle, tuple(str(name) for name in arrays["material_names"]))
     except KeyError as error:
         raise BundleInvalid(f"{path} is not complete: {error.args[0]} is missing.") from error
-    except (OSError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except READ_ERRORS as error:
         raise BundleInvalid(f"{path} is corrupt: {error}.") from error
     if problem:
         raise BundleInvalid(f"{path} is corrupt: {problem}.")
@@ -279,15 +287,15 @@ def _problem(bundle: HeadBundle, material_names: tuple[str, ...]) -> str | None:
         return "faces refer to materials that are not there"
     if topology.quads.max() >= vertices or topology.quads[:, :3].min() < 0 or topology.quads[:, 3].min() < -1:
         return "faces refer to vertices that are not there"
-    if not (np.isfinite(neutral).all() and np.isfinite(blendshapes).all() and np.isfinite(topology.corner_uv).all()):
+    if not all(np.isfinite(array).all() for array in (neutral, blendshapes, topology.corner_uv)):
         return "it holds numbers that are not finite"
     for name, ids in topology.regions.items():
-        if ids.ndim != 1 or (len(ids) and not (0 <= ids.min() and ids.max() < vertices)):
+        if ids.ndim != 1 or (len(ids) and not (ids.min() >= 0 and ids.max() < vertices)):
             return f"region {name} refers to vertices that are not there"
     for places in (bundle.embedding, bundle.ibug68):
         count = len(places.landmark)
         if places.vertices.shape != (count, 3) or places.weights.shape != (count, 3):
             return "its landmark places have the wrong shape"
-        if count and not (0 <= places.vertices.min() and places.vertices.max() < vertices):
+        if count and not (places.vertices.min() >= 0 and places.vertices.max() < vertices):
             return "its landmarks refer to vertices that are not there"
     return None
