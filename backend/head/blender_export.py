@@ -1,0 +1,83 @@
+"""Blender files of a bundle: runs the add-on's own command in a fresh interpreter that has Blender's module.
+
+A separate process, so that Blender's memory, its global state and a crash of its own stay out of ours.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..config import PACKAGE_DIR
+from ..errors import Cancelled, FaceError, MissingDependency
+
+ADDON = "blender_addon"
+POLL_SECONDS = 0.2
+
+
+def require_blender() -> Path:
+    """Folder that holds the add-on's package. Raises MissingDependency unless it and Blender's module are there."""
+    if importlib.util.find_spec("bpy") is None:
+        raise MissingDependency(
+            "Blender files need Blender's Python module: install it with 'pip install bpy==4.5.15' (Python 3.11)."
+        )
+    beside = PACKAGE_DIR.parent
+    if (beside / ADDON / "__main__.py").is_file():
+        return beside
+    installed = importlib.util.find_spec(ADDON)
+    if installed is not None and installed.origin is not None:
+        return Path(installed.origin).parent.parent
+    raise MissingDependency(
+        f"Blender files are made by the folder '{ADDON}' of Facewright's source, which is not here: "
+        "run from a source checkout, or make the bundle without --blend, --fbx and --glb."
+    )
+
+
+def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[], bool]) -> None:
+    """Write head.<kind> for every kind ("blend", "fbx", "glb") into the bundle in ``folder``.
+
+    Raises
+    ------
+    MissingDependency : Blender's module or the add-on is not installed
+    Cancelled : ``cancel()`` became true; the process was stopped
+    FaceError : Blender failed; its own sentence
+    """
+    home = require_blender()
+    paths = [str(home), *filter(None, [os.environ.get("PYTHONPATH")])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", ADDON, str(folder), "--no-verify", *(f"--{kind}" for kind in kinds)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    try:
+        log = _wait(process, cancel)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode:
+        said = [line.strip() for line in log.splitlines() if line.strip()]
+        raise FaceError(
+            said[-1] if said and process.returncode == 1 else f"Blender stopped with code {process.returncode}."
+        )
+    for kind in kinds:
+        if not (folder / f"head.{kind}").is_file():
+            raise FaceError(f"Blender ended without writing head.{kind}.")
+
+
+def _wait(process: subprocess.Popen[str], cancel: Callable[[], bool]) -> str:
+    """Everything the process says on stderr, when it has ended. Raises Cancelled."""
+    while True:
+        try:
+            return process.communicate(timeout=POLL_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            if cancel():
+                raise Cancelled("Stopped; nothing was written.") from None
