@@ -1,0 +1,95 @@
+"""What is believed about a head before its landmarks are seen: P(x) = x^T A x + 2 b^T x (+ constant)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Blendshapes that also look like somebody's neutral face: believed smaller, so that they do not explain the person.
+CONFUSABLE_SD = {
+    "cheekPuff": 0.10, "noseSneerLeft": 0.15, "noseSneerRight": 0.15, "jawForward": 0.10, "mouthShrugLower": 0.2,
+    "mouthShrugUpper": 0.2, "mouthRollLower": 0.2, "mouthRollUpper": 0.2, "cheekSquintLeft": 0.2,
+    "cheekSquintRight": 0.2,
+}  # fmt: skip
+NEVER_FITTED = ("tongueOut",)  # no landmark sees it
+
+
+class Quadratic(NamedTuple):
+    """``matrix`` A (n, n) and ``linear`` b (n,)."""
+
+    matrix: Array
+    linear: Array
+
+    def value(self, x: Array) -> float:
+        """P(x)."""
+        return float(x @ self.matrix @ x + 2.0 * self.linear @ x)
+
+    def negative_half_gradient(self, x: Array) -> Array:
+        """-(A x + b): what is added to J^T C^-1 r."""
+        result: Array = -(self.matrix @ x + self.linear)
+        return result
+
+
+def identity_prior(dims: int, weight: float) -> Quadratic:
+    """Identity coefficients are standard normal."""
+    return Quadratic(weight * np.eye(dims), np.zeros(dims))
+
+
+def expression_prior(names: tuple[str, ...], sd: float, sparsity: float, asymmetry_sd: float) -> Quadratic:
+    """Blendshape weights are small, few, and alike on both sides.
+
+    Parameters
+    ----------
+    names : E blendshapes
+    sd : of one weight
+    sparsity : rate of an exponential distribution on top: with the bound at 0 it makes weak evidence exactly zero
+    asymmetry_sd : of the difference between a left weight and its right twin
+    """
+    index = {name: k for k, name in enumerate(names)}
+    spread = np.array([min(sd, CONFUSABLE_SD.get(name, sd)) for name in names])
+    matrix = np.diag(1.0 / spread**2)
+    for name, left in index.items():
+        if not name.endswith("Left") or name in ("jawLeft", "mouthLeft") or name.startswith("eyeLook"):
+            continue
+        right = index.get(name.removesuffix("Left") + "Right")
+        if right is not None:
+            matrix[left, left] += asymmetry_sd**-2
+            matrix[right, right] += asymmetry_sd**-2
+            matrix[left, right] -= asymmetry_sd**-2
+            matrix[right, left] -= asymmetry_sd**-2
+    return Quadratic(matrix, np.full(len(names), 0.5 * sparsity))
+
+
+def expression_bounds(names: tuple[str, ...]) -> tuple[Array, Array]:
+    """(E,) lower and upper weights."""
+    upper = np.array([0.0 if name in NEVER_FITTED else 1.0 for name in names])
+    return np.zeros(len(names)), upper
+
+
+class FocalPrior(NamedTuple):
+    """Belief about a lens nobody tells us of, in logarithms.
+
+    Two opinions are multiplied. The picture is a whole one from a common lens: focal length about
+    ``focal_per_side`` times the long side. And wherever it was cropped, portraits are taken from about
+    ``distance_mm``. Standard deviations are of the natural logarithms.
+    """
+
+    focal_per_side: float = 1.5
+    focal_log_sd: float = 0.45
+    distance_mm: float = 1000.0
+    distance_log_sd: float = 0.45
+
+    def best_log_focal(self, long_side: float, px_per_mm: float) -> float:
+        """Most likely log focal length in pixels for a face of a given scale (distance = focal / px_per_mm)."""
+        a, b = self.focal_log_sd**-2, self.distance_log_sd**-2
+        by_side = np.log(self.focal_per_side * long_side)
+        return float((a * by_side + b * np.log(self.distance_mm * px_per_mm)) / (a + b))
+
+    @property
+    def log_sd(self) -> float:
+        """Of the product of both opinions."""
+        return float((self.focal_log_sd**-2 + self.distance_log_sd**-2) ** -0.5)
