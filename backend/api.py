@@ -15,7 +15,6 @@ import numpy as np
 from .errors import Cancelled, SeveralFacesFound
 from .face_model.base import FaceModel
 from .face_model.load import load_face_model
-from .fitting.camera import FILM_WIDTH_MM
 from .fitting.coarse import Fit, FitSettings, fit_landmarks
 from .head import record as entries
 from .head.blender_export import export_with_blender, require_blender
@@ -24,6 +23,7 @@ from .head.bundle_files import MATERIAL_FILES, write_files
 from .head.memory import peak_memory_mb
 from .head.output_folder import whole_folder
 from .head.preview import PhotoView, PreviewSettings, render_preview
+from .photo.exif import focal_px_of
 from .photo.landmarks import Face, LandmarkDetector
 from .photo.load import Photo, load_photo
 from .texture.textures import Textures, TextureSettings, make_textures
@@ -48,7 +48,7 @@ class ReconstructRequest:
     photo : the image file
     output : the folder to make
     face : which face, counted from the largest, or None for the largest (with a warning if there are several)
-    focal_length_mm : 35 mm equivalent (36 mm across the long side), or None: the photo's own, else estimated
+    focal_length_mm : 35 mm equivalent by the diagonal, as EXIF has it, or None: the photo's own, else estimated
     model : a face model's file, or None for the built-in one
     texture_size : pixels of the skin texture's side
     exports : of "blend", "fbx", "glb"
@@ -228,7 +228,7 @@ def _fit(request: ReconstructRequest, photo: Photo, face: Face, model: FaceModel
     height, width = photo.pixels.shape[:2]
     focal_px, source = photo.focal_px, "photo"
     if request.focal_length_mm is not None:
-        focal_px, source = request.focal_length_mm / FILM_WIDTH_MM * max(width, height), "given"
+        focal_px, source = focal_px_of(request.focal_length_mm, width, height), "given"
     fit = fit_landmarks(model, face.landmarks, face.iris, (width, height), focal_px)
     return fit, source if focal_px is not None else "estimated"
 

@@ -132,11 +132,9 @@ def render_preview(
         crop, with_mesh = overlay.result()
         textured, clay = zip(*(view.result() for view in views), strict=True)
         row = [face.result() for face in faces]
-    rows = [
-        ([crop, *textured], ["photo", "", "", ""]),
-        ([with_mesh, *clay], ["fit", "", "", ""]),
-        (row, [name for name, _ in shown]),
-    ]
+    rows = [([crop, *textured], ["photo", "", "", ""]), ([with_mesh, *clay], ["fit", "", "", ""])]
+    if row:
+        rows.append((row, [name for name, _ in shown]))
     return _sheet(rows, settings)
 
 
@@ -226,7 +224,7 @@ def _backdrop(size: tuple[int, int], settings: PreviewSettings) -> Float32:
 
 def _sheet(rows: list[tuple[list[Any], list[str]]], settings: PreviewSettings) -> Bytes:
     """Put rows of equally high cells under each other, with captions inside the cells' lower left corners."""
-    height = 2 * settings.margin + sum(row[0].shape[0] for row, _ in rows if row) + settings.gap * (len(rows) - 1)
+    height = 2 * settings.margin + sum(row[0].shape[0] for row, _ in rows) + settings.gap * (len(rows) - 1)
     page = np.empty((height, settings.width, 3), np.uint8)
     page[:] = settings.page
     sheet = Image.fromarray(page)
@@ -234,8 +232,6 @@ def _sheet(rows: list[tuple[list[Any], list[str]]], settings: PreviewSettings) -
     font = ImageFont.load_default(settings.caption_px)
     y = settings.margin
     for cells, captions in rows:
-        if not cells:
-            continue
         x = settings.margin
         for cell, caption in zip(cells, captions, strict=True):
             sheet.paste(Image.fromarray(cell), (x, y), _rounded(cell.shape[1], cell.shape[0]))
