@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from . import ict_file as ict
 from .base import ARKIT_NAMES
+from .eyeball import eye_uv_radius
 from .ict_file import IctSource
 
 # Skin square: the face tile's place and the head tile's strip, (u, v, width, height).
@@ -27,7 +28,6 @@ BAG_UV_BOX = (0.0, 0.5, 1.0, 0.5)
 SOCKET_UV_BOXES = {"left": (0.0, 0.25, 0.25, 0.25), "right": (0.25, 0.25, 0.25, 0.25)}
 GUMS_UV_BOX = (0.5, 0.25, 0.5, 0.25)
 TONGUE_UV_BOX = (0.0, 0.0, 1.0, 0.25)
-EYE_UV_RADIUS = 0.5  # the antipode of the pupil lies at this distance from the square's centre
 
 
 def ict_topology(source: IctSource) -> Topology:
@@ -214,7 +214,7 @@ def _inside_outline(
 
 
 def _eye_uv(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Azimuthal equidistant map of both shells of one eyeball about its optical axis, pole at (.5, .5).
+    """The built-in eyeball's azimuthal map (eyeball.py) on both shells of one eyeball, pole at (.5, .5).
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def _eye_uv(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[
     up = np.cross(axis, right)
     angle = np.arctan2(np.hypot(direction @ right, direction @ up), direction @ axis)
     around = np.arctan2(direction @ up, direction @ right)
-    radius = EYE_UV_RADIUS * angle / np.pi
+    radius = eye_uv_radius(np.degrees(angle))
     uv: NDArray[np.float64] = 0.5 + radius[:, None] * np.stack([np.cos(around), np.sin(around)], -1)
     corners: NDArray[np.float64] = uv[np.where(faces < 0, faces[:, :1], faces)]
     return corners
