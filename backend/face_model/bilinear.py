@@ -1,0 +1,246 @@
+"""The built-in face model: 100 identity modes and blendshapes that depend on the identity.
+
+FaceScape (Zhu et al., TPAMI 2023) Sec. 3.4, Eq. (2) and (4), with ICT-FaceKit Light as the material: see
+``training/build_face_model.py`` for how it is learned and ``bilinear_file.py`` for how it is stored.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import TopologyMismatch
+from .base import FaceModel, HeadGeometry
+from .bilinear_file import BilinearData, PartMotion, parse_model, read_model
+from .correctives import apply_correctives
+
+_KEPT_SUBSETS = 8
+
+
+class _Subset(NamedTuple):
+    """What the model needs to evaluate at n chosen vertices only; n_s of them skin, the others of the inner parts.
+
+    neutral (n, 3), identity (I, 3n) float64
+    skin, part       positions 0..n-1 of the skin's and the parts' vertices among the chosen
+    mean             (E, 3 n_s) float32
+    vertex_factor    (3 n_s, R_v) float32
+    part_rows        per PartMotion: positions among the chosen, and rows of the part's own arrays
+    """
+
+    neutral: NDArray[np.float64]
+    identity: NDArray[np.float64]
+    skin: NDArray[np.int64]
+    mean: NDArray[np.float32]
+    vertex_factor: NDArray[np.float32]
+    part_rows: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+
+
+class BilinearModel(FaceModel):
+    """Neutral = mean + identity modes; blendshapes = mean blendshapes + core x w_exp x w_id (FaceScape Eq. (4)).
+
+    Identity coefficients become the identity factor's coordinates w_id by a rotation. Evaluating at a subset of the
+    vertices, as the landmark fit does in its loop, prepares that subset once and then costs about a millisecond.
+
+    Attributes
+    ----------
+    report : what was measured when the model was built, name -> number
+    """
+
+    name = "Facewright"
+    report: Mapping[str, float]
+
+    def __init__(self, data: BilinearData, sha256: str) -> None:
+        self.sha256 = sha256
+        self.topology = data.topology
+        self.identity_dims = len(data.identity)
+        self.blendshape_names = data.blendshape_names
+        self.embedding = data.embedding
+        self.ibug68 = data.ibug68
+        self.report = data.report
+        self._data = data
+        self._vertex_count = data.topology.vertex_count
+        self._sampled = int(data.sampling.shape[0])
+        #: Sampling of the moving control vertices only; 32 bits halve the time, and offsets are small.
+        self._moving_sampling = sp.csr_matrix(data.sampling[:, data.moving], dtype=np.float32)
+        self._subsets: OrderedDict[bytes, _Subset] = OrderedDict()
+
+    @classmethod
+    def load(cls, path: Path) -> BilinearModel:
+        """Read a model file. Raises ModelFileInvalid."""
+        return cls(*read_model(path))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes, name: str = "The face model") -> BilinearModel:
+        """Read a model file's content. Raises ModelFileInvalid."""
+        return cls(*parse_model(raw, name))
+
+    @property
+    def sampling(self) -> sp.csr_matrix:
+        """(V_s, C_s) csr: the mesh's first V_s vertices from the control mesh's skin."""
+        return self._data.sampling
+
+    def neutral(
+        self, identity: NDArray[np.float64], vertices: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """(I,) standard deviations to (n, 3) mm."""
+        identity = self._checked_identity(identity)
+        if vertices is not None:
+            subset = self._subset(vertices)
+            return subset.neutral + (identity @ subset.identity).reshape(-1, 3)
+        return self._sample(self._control_neutral(identity))
+
+    def blendshapes(
+        self, identity: NDArray[np.float64], vertices: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """(I,) standard deviations to (E, n, 3) offsets mm, personalised, without correctives (FaceScape Eq. 4)."""
+        identity = self._checked_identity(identity)
+        weights = self._blendshape_weights(identity)
+        anchors = self._anchors(weights)
+        count = len(self.blendshape_names)
+        if vertices is not None:
+            subset = self._subset(vertices)
+            offsets = np.zeros((count, len(subset.neutral), 3))
+            skin = (subset.vertex_factor @ weights).T + subset.mean
+            offsets[:, subset.skin] = skin.reshape(count, -1, 3)
+            for part, (here, own) in zip(self._data.parts, subset.part_rows):
+                if len(here):
+                    places = subset.neutral[here] + (identity @ subset.identity).reshape(-1, 3)[here]
+                    offsets[:, here] = self._part_offsets(part, identity, places, own, anchors)
+            return offsets
+
+        data = self._data
+        moving = len(data.moving)
+        control = data.mean_blendshapes[:, :moving].transpose(1, 2, 0).reshape(3 * moving, count) + (
+            data.vertex_factor[: 3 * moving] @ weights
+        )
+        sampled = self._moving_sampling @ control.reshape(moving, 3 * count)
+        offsets = np.zeros((count, self._vertex_count, 3))
+        offsets[:, : self._sampled] = sampled.reshape(-1, 3, count).transpose(2, 0, 1)
+        places = self._control_neutral(identity)
+        for part in data.parts:
+            here = part.vertices - data.skin_controls + self._sampled
+            offsets[:, here] = self._part_offsets(part, identity, places[part.vertices], None, anchors)
+        return offsets
+
+    def identity_basis(self, vertices: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """(I, n, 3) mm per standard deviation."""
+        if vertices is not None:
+            return self._subset(vertices).identity.reshape(self.identity_dims, -1, 3).copy()
+        return np.stack([self._sample(mode.astype(np.float64)) for mode in self._data.identity])
+
+    def head(self, identity: NDArray[np.float64]) -> HeadGeometry:
+        """Neutral and blendshapes with correctives, ready to write."""
+        return apply_correctives(self.topology, self.neutral(identity), self.blendshapes(identity))
+
+    def _checked_identity(self, identity: NDArray[np.float64]) -> NDArray[np.float64]:
+        identity = np.asarray(identity, np.float64)
+        if identity.shape != (self.identity_dims,):
+            raise TopologyMismatch(
+                f"The face model has {self.identity_dims} identity coefficients, and {identity.shape} were given."
+            )
+        return identity
+
+    def _control_neutral(self, identity: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(C, 3) mm: the control mesh of one identity."""
+        shift = np.tensordot(identity.astype(np.float32), self._data.identity, 1)
+        result: NDArray[np.float64] = self._data.neutral + shift
+        return result
+
+    def _sample(self, control: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(C, 3) on the control mesh to (V, 3) on the mesh."""
+        skin = self._data.skin_controls
+        return np.concatenate([self._data.sampling @ control[:skin], control[skin:]])
+
+    def _blendshape_weights(self, identity: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(R_v, E): C_r x w_exp x w_id of FaceScape Eq. (4) for all blendshapes, before the vertex factor."""
+        data = self._data
+        weights = (data.core @ (identity @ data.identity_factor)) @ data.blendshape_factor.T
+        result: NDArray[np.float32] = weights.astype(np.float32)
+        return result
+
+    def _anchors(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(E, A, 3) mm: personalised displacements of the anchors."""
+        data = self._data
+        moving, count = len(data.moving), len(self.blendshape_names)
+        personal = (data.vertex_factor[3 * moving :] @ weights).T.reshape(count, -1, 3)
+        return (data.mean_blendshapes[:, moving:] + personal).astype(np.float64)
+
+    def _part_offsets(
+        self,
+        part: PartMotion,
+        identity: NDArray[np.float64],
+        places: NDArray[np.float64],
+        rows: NDArray[np.int64] | None,
+        anchors: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """(E, n, 3) mm of a part's vertices ``rows`` (all where None), which lie at ``places`` (n, 3) at rest."""
+        data = self._data
+        shift = np.tensordot(identity, data.identity[:, part.pivot_vertices], 1)
+        pivot = part.pivot_weights @ (data.neutral[part.pivot_vertices] + shift)
+        turned = np.einsum("eij,nj->eni", part.rotation - np.eye(3), places - pivot)
+        local = part.local if rows is None else part.local[:, rows]
+        drift = anchors[:, part.anchor, None] if part.anchor >= 0 else 0.0
+        result: NDArray[np.float64] = turned + local + drift
+        return result
+
+    def _subset(self, vertices: NDArray[np.int64]) -> _Subset:
+        """What is needed at some vertices, prepared once and kept for the most recent subsets."""
+        vertices = np.asarray(vertices, np.int64)
+        if vertices.ndim != 1 or (
+            len(vertices) and not 0 <= vertices.min() <= vertices.max() < self._vertex_count
+        ):
+            raise TopologyMismatch(f"The face model has vertices 0 to {self._vertex_count - 1} only.")
+        key = vertices.tobytes()
+        if key in self._subsets:
+            self._subsets.move_to_end(key)
+            return self._subsets[key]
+        self._subsets[key] = self._prepared(vertices)
+        if len(self._subsets) > _KEPT_SUBSETS:
+            self._subsets.popitem(last=False)
+        return self._subsets[key]
+
+    def _prepared(self, vertices: NDArray[np.int64]) -> _Subset:
+        data, count = self._data, len(self.blendshape_names)
+        skin = np.flatnonzero(vertices < self._sampled)
+        inner = np.flatnonzero(vertices >= self._sampled)
+        rows = data.sampling[vertices[skin]]
+        control_of = vertices[inner] - self._sampled + data.skin_controls
+
+        neutral = np.empty((len(vertices), 3))
+        identity = np.empty((self.identity_dims, len(vertices), 3))
+        neutral[skin] = rows @ data.neutral[: data.skin_controls]
+        neutral[inner] = data.neutral[control_of]
+        used = np.unique(rows.indices)
+        narrow = rows[:, used]
+        spread = data.identity[:, used].transpose(1, 0, 2).reshape(len(used), 3 * self.identity_dims)
+        identity[:, skin] = (
+            (narrow @ spread.astype(np.float64)).reshape(len(skin), self.identity_dims, 3).transpose(1, 0, 2)
+        )
+        identity[:, inner] = data.identity[:, control_of]
+
+        moving = self._moving_sampling[vertices[skin]]
+        used = np.unique(moving.indices)
+        narrow = moving[:, used]
+        mean = narrow @ data.mean_blendshapes[:, used].transpose(1, 2, 0).reshape(len(used), 3 * count)
+        ranks = data.vertex_factor.shape[1]
+        factor = data.vertex_factor[: 3 * len(data.moving)].reshape(len(data.moving), 3 * ranks)[used]
+        part_rows = []
+        for part in data.parts:
+            own = np.full(len(data.neutral), -1)
+            own[part.vertices] = np.arange(len(part.vertices))
+            row = own[control_of]
+            part_rows.append((inner[row >= 0], row[row >= 0]))
+        return _Subset(
+            neutral=neutral,
+            identity=identity.reshape(self.identity_dims, -1),
+            skin=skin,
+            mean=np.ascontiguousarray(mean.reshape(3 * len(skin), count).T),
+            vertex_factor=np.ascontiguousarray((narrow @ factor).reshape(3 * len(skin), ranks)),
+            part_rows=tuple(part_rows),
+        )
