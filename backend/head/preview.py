@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,7 +18,7 @@ from ..fitting.camera import Camera
 from ..mesh.normals import vertex_normals
 from ..mesh.topology import LandmarkEmbedding, Topology
 from .overlay import draw_mesh_on_photo
-from .shading import Float32, Pixels, Studio, Surface, TextureSet, clay_albedo, see, shade, to_srgb
+from .shading import PHOTO_STUDIO, Float32, Pixels, Studio, Surface, TextureSet, clay_albedo, see, shade, to_srgb
 
 Bytes = NDArray[np.uint8]
 CHIN_IBUG68 = 8
@@ -51,14 +52,15 @@ class PreviewSettings:
     view_distance_mm: float = 1300.0
     three_quarter_degrees: float = 38.0
     side_degrees: float = 88.0
-    neck_mm: float = 42.0  # of neck below the chin before it fades
-    fade_mm: float = 34.0
+    neck_mm: float = 16.0  # of neck below the chin before it fades
+    fade_mm: float = 46.0
     page: tuple[int, int, int] = (30, 32, 36)
     cell_top: tuple[int, int, int] = (74, 78, 85)
     cell_bottom: tuple[int, int, int] = (44, 47, 52)
     caption: tuple[int, int, int] = (176, 181, 188)
     threads: int = 2
-    studio: Studio = field(default_factory=Studio)
+    clay_studio: Studio = field(default_factory=Studio)
+    photo_studio: Studio = PHOTO_STUDIO
 
 
 class PhotoView(NamedTuple):
@@ -154,10 +156,10 @@ def _turned_view(
         subject, subject.head.neutral, yaw_degrees, middle, 1.06 * (top - bottom), size, settings
     )
     albedo = subject.textures.sample(pixels, ratio)
-    studio = settings.studio
+    clay = clay_albedo(pixels, albedo, settings.clay_studio)
     return (
-        _finish(pixels, shade(pixels, albedo, studio), fade, size, settings),
-        _finish(pixels, shade(pixels, clay_albedo(pixels, albedo, studio), studio), fade, size, settings),
+        _finish(pixels, shade(pixels, albedo, settings.photo_studio), fade, size, settings),
+        _finish(pixels, shade(pixels, clay, settings.clay_studio), fade, size, settings),
     )
 
 
@@ -168,9 +170,10 @@ def _expression_view(
     index = [subject.names.index(name) for name in weights]
     vertices = subject.head.neutral + np.tensordot(list(weights.values()), subject.head.blendshapes[index], 1)
     face = subject.crown_y - subject.chin_y
-    middle = np.array([0.0, subject.chin_y + 0.40 * face, subject.middle_z])
-    pixels, fade, ratio = _look(subject, vertices, -14.0, middle, 1.18 * face, size, settings)
-    light = shade(pixels, subject.textures.sample(pixels, ratio), settings.studio)
+    # Turned about a point nearer to the face than the head's middle, so that the face stays in the cell's middle.
+    middle = np.array([0.0, subject.chin_y + 0.37 * face, 0.45 * subject.middle_z])
+    pixels, fade, ratio = _look(subject, vertices, -14.0, middle, 1.06 * face, size, settings)
+    light = shade(pixels, subject.textures.sample(pixels, ratio), settings.photo_studio)
     return _finish(pixels, light, fade, size, settings)
 
 
@@ -193,7 +196,7 @@ def _look(
     width, height = (side * settings.supersampling for side in size)
     camera = Camera.centred((width, height), settings.view_distance_mm * height / height_mm)
     normals = vertex_normals(vertices, subject.topology.quads) @ rotation.T
-    pixels = see(subject.surface, turned, normals, camera, settings.studio)
+    pixels = see(subject.surface, turned, normals, camera, settings.clay_studio)
     above = pixels.position[:, 1] + middle[1] - _bottom(subject, settings)
     opacity = np.clip(above / settings.fade_mm, 0.0, 1.0)
     opacity = opacity * opacity * (3.0 - 2.0 * opacity)
@@ -205,20 +208,24 @@ def _look(
 def _finish(
     pixels: Pixels, light: Float32, opacity: Float32, size: tuple[int, int], settings: PreviewSettings
 ) -> Bytes:
-    """Scatter, average the supersamples in linear light, and lay over the cell's background."""
-    image = np.zeros((pixels.height * pixels.width, 4), np.float32)
-    image[pixels.place, :3] = light * opacity[:, None]
-    image[pixels.place, 3] = opacity
-    image = image.reshape(pixels.height, pixels.width, 4)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return to_srgb(small[..., :3] + _backdrop(size, settings) * (1.0 - small[..., 3:]))
+    """Lay over the cell's background, then average the supersamples.
+
+    Both in display values: averaged in linear light, a bright outline on a dark ground looks ragged.
+    """
+    image = _backdrop((pixels.width, pixels.height), settings).reshape(-1, 3)
+    share = opacity[:, None]
+    image[pixels.place] = image[pixels.place] * (1.0 - share) + to_srgb(light) * share
+    small = cv2.resize(
+        image.reshape(pixels.height, pixels.width, 3), size, interpolation=cv2.INTER_AREA
+    )
+    return np.rint(small).astype(np.uint8)
 
 
 def _backdrop(size: tuple[int, int], settings: PreviewSettings) -> Float32:
-    """(h, w, 3) linear light of a cell's background: from lighter above to darker below."""
-    top, bottom = (np.array(colour) / 255.0 for colour in (settings.cell_top, settings.cell_bottom))
+    """(h, w, 3) float32 display values, 0 to 255, of a cell's background: lighter above, darker below."""
+    top, bottom = np.array(settings.cell_top), np.array(settings.cell_bottom)
     share = np.linspace(0.0, 1.0, size[1])[:, None]
-    column = ((1.0 - share) * top + share * bottom) ** 2.2
+    column = (1.0 - share) * top + share * bottom
     return np.broadcast_to(column[:, None], (size[1], size[0], 3)).astype(np.float32)
 
 
@@ -242,6 +249,7 @@ def _sheet(rows: list[tuple[list[Any], list[str]]], settings: PreviewSettings) -
     return np.asarray(sheet)
 
 
+@cache
 def _rounded(width: int, height: int, radius: int = 8) -> Image.Image:
     """Mask of a rectangle with rounded corners, antialiased."""
     mask = Image.new("L", (4 * width, 4 * height), 0)

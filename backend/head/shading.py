@@ -35,18 +35,24 @@ class Studio:
     """Lights (directions towards them in camera space, linear strengths) and surface look."""
 
     key_direction: tuple[float, float, float] = (-0.55, 0.55, 0.75)
-    key: float = 0.62
+    key: float = 0.78
     fill_direction: tuple[float, float, float] = (0.85, 0.05, 0.6)
-    fill: float = 0.22
+    fill: float = 0.16
     rim_direction: tuple[float, float, float] = (0.75, 0.45, -0.75)
-    rim: float = 0.55
-    sky: float = 0.36  # from above
+    rim: float = 0.5
+    sky: float = 0.42  # from above
     ground: float = 0.20  # from below
     wrap: float = 0.25  # how far light creeps past the terminator, a stand-in for subsurface scattering
     occlusion: float = 0.75  # how dark a cavity gets, 0 to 1
     occlusion_reach_mm: float = 22.0  # how far away a neighbour still takes sky light
+    inside: float = 0.5  # light that reaches teeth and the mouth
+    gloss: float = 1.0
     catch_light_direction: tuple[float, float, float] = (-0.42, 0.52, 1.0)
-    clay: tuple[float, float, float] = (0.47, 0.455, 0.435)
+    clay: tuple[float, float, float] = (0.44, 0.425, 0.405)
+
+
+# A skin from a photo brings the photo's own light and highlights along: it is shown in flatter light.
+PHOTO_STUDIO = Studio(key=0.42, fill=0.18, sky=0.60, ground=0.42, rim=0.35, occlusion=0.65, gloss=0.45)
 
 
 class Surface(NamedTuple):
@@ -215,7 +221,7 @@ class TextureSet:
         return result
 
 
-def shade(pixels: Pixels, albedo: Float32, studio: Studio, gloss: float = 1.0) -> Float32:
+def shade(pixels: Pixels, albedo: Float32, studio: Studio) -> Float32:
     """(P, 3) linear radiance of pixels with the given (P, 3) linear albedo."""
     normal, openness = pixels.normal, pixels.openness
     view = -pixels.position / _length(pixels.position)[:, None]
@@ -223,21 +229,23 @@ def shade(pixels: Pixels, albedo: Float32, studio: Studio, gloss: float = 1.0) -
     cosine_key = normal @ key
     wrap = studio.wrap
     shadow = 1.0 - studio.occlusion * (1.0 - openness)
+    wet = (pixels.material == TEETH) | (pixels.material == MOUTH)
+    shadow = np.where(wet, studio.inside * shadow, shadow)
     # Red light travels farther under skin: its terminator is softer.
     key_wrapped = [np.clip((cosine_key + w) / (1.0 + w), 0.0, 1.0) for w in (1.5 * wrap, wrap, 0.8 * wrap)]
     fill_light = studio.fill * np.clip((normal @ fill + wrap) / (1.0 + wrap), 0.0, 1.0)
     sky_light = studio.ground + (studio.sky - studio.ground) * (0.5 + 0.5 * normal[:, 1])
     light = np.empty_like(normal)
-    for channel in range(3):
+    for channel, redness in enumerate((0.15, 0.0, -0.05)):
         # Cavities are lit by the skin around them: their shadow is redder than grey.
-        tint = shadow ** (0.85, 1.0, 1.05)[channel]
+        tint = shadow * (1.0 + redness * (1.0 - shadow))
         key_light = studio.key * key_wrapped[channel] * (0.35 + 0.65 * tint)
-        light[:, channel] = (key_light + fill_light + 2.0 * sky_light) * tint
+        light[:, channel] = (key_light + fill_light + sky_light) * tint
     facing = np.einsum("ij,ij->i", normal, view)
-    edge = np.clip(1.0 - facing, 0.0, 1.0) ** 3
-    rim_light = studio.rim * edge * np.clip(normal @ rim + 0.35, 0.0, 1.0) * shadow
+    edge = np.clip(1.0 - facing, 0.0, 1.0)
+    rim_light = studio.rim * edge * edge * edge * np.clip(normal @ rim + 0.35, 0.0, 1.0) * shadow
     result = albedo * light + (rim_light * 0.45)[:, None] * (0.35 + 0.65 * albedo)
-    mirrored = gloss * shadow * _gloss(pixels, normal, view, key, studio)
+    mirrored = shadow * _gloss(pixels, normal, view, key, studio)
     return np.asarray(result + mirrored[:, None], np.float32)
 
 
@@ -246,9 +254,11 @@ def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio:
     half = key + view
     half /= _length(half)[:, None]
     cosine = np.clip(np.einsum("ij,ij->i", normal, half), 0.0, 1.0)
-    mirrored = 0.055 * cosine**18 + 0.03 * cosine**60
+    broad = _power_of_two(cosine, 4)
+    narrow = _power_of_two(broad, 2)
+    mirrored = studio.gloss * (0.055 * broad + 0.03 * narrow)
     wet = (pixels.material == TEETH) | (pixels.material == MOUTH)
-    mirrored[wet] = 0.16 * cosine[wet] ** 70
+    mirrored[wet] = 0.3 * narrow[wet]
     eye = np.flatnonzero(pixels.material == EYE)
     if len(eye):
         catch = _unit(*studio.catch_light_direction) + view[eye]
@@ -257,6 +267,13 @@ def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio:
         # A round soft box (normals within 4 to 6 degrees of the mirror direction) in a faint broad reflection.
         mirrored[eye] = 0.85 * np.clip((0.105 - tilt) / 0.035, 0.0, 1.0) + 0.03 * np.exp(-((tilt / 0.35) ** 2))
     return np.asarray(mirrored, np.float32)
+
+
+def _power_of_two(values: Float32, squarings: int) -> Float32:
+    """values to the power 2^squarings; numpy's power is twenty times slower."""
+    for _ in range(squarings):
+        values = values * values
+    return values
 
 
 def clay_albedo(pixels: Pixels, textured: Float32, studio: Studio) -> Float32:

@@ -1,0 +1,212 @@
+"""The one door: a real photo to a bundle, twice; stopping; choosing a face; Blender as a subprocess."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from facewright.api import STAGES, ReconstructRequest, ReconstructResult, _choose_face, reconstruct
+from facewright.config import assets_dir
+from facewright.errors import Cancelled, FaceError, MissingDependency, SeveralFacesFound
+from facewright.fitting.camera import Camera
+from facewright.head import blender_export
+from facewright.head.bundle import OPTIONAL, REQUIRED, HeadBundle, read_bundle
+from facewright.head.describe import describe_bundle
+from facewright.photo.exif import focal_px_of
+from facewright.photo.landmarks import Face
+from PIL import Image
+
+ASTRONAUT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "photos" / "astronaut.png"
+
+real = pytest.mark.skipif(
+    not ASTRONAUT.is_file() or not (assets_dir() / "face_model.npz").is_file(),
+    reason="needs ../shared/data/photos/astronaut.png and assets/face_model.npz",
+)
+
+
+class Run(NamedTuple):
+    result: ReconstructResult
+    bundle: HeadBundle
+    progress: list[tuple[str, float]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("api") / "head"
+    progress: list[tuple[str, float]] = []
+    request = ReconstructRequest(ASTRONAUT, folder, texture_size=512)
+    result = reconstruct(request, lambda stage, fraction: progress.append((stage, fraction)))
+    return Run(result, read_bundle(folder), progress)
+
+
+@real
+def test_bundle_is_whole(run: Run) -> None:
+    names = {p.relative_to(run.bundle.path).as_posix() for p in run.bundle.path.rglob("*") if p.is_file()}
+    assert names == {*REQUIRED, "head.json"}
+    assert run.result.record == json.loads((run.bundle.path / "head.json").read_bytes())
+    with Image.open(run.bundle.path / "textures/albedo.png") as albedo:
+        assert albedo.size == (512, 512)
+    with Image.open(run.bundle.path / "preview.png") as preview:
+        assert preview.width == 1800
+
+
+@real
+def test_record(run: Run) -> None:
+    record = run.result.record
+    assert record["photo"]["width"] == record["camera"]["width"] == 512
+    assert record["photo"]["name"] == "astronaut.png"
+    assert len(record["identity"]) == 100
+    assert set(record["expression"]) == set(run.bundle.blendshape_names)
+    assert all(0.0 <= weight <= 1.0 for weight in record["expression"].values())
+    rotation = np.array(record["pose"]["rotation"])
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    assert record["residual"]["relative"] < 0.02
+    assert record["scale"]["interpupillary_mm"] > 50
+    assert {*STAGES, "total"} - {"write"} <= set(record["timings"]["seconds"])
+    assert record["timings"]["peak_memory_mb"] > 100
+
+
+@real
+def test_fitted_obj_is_the_head_in_the_photo(run: Run) -> None:
+    """Neutral, expression and pose from the bundle give fitted.obj, and it projects onto the photo's landmarks."""
+    record, bundle = run.result.record, run.bundle
+    weights = np.array([record["expression"][name] for name in bundle.blendshape_names])
+    model = bundle.head.neutral + np.tensordot(weights, bundle.head.blendshapes, 1)
+    posed = model @ np.array(record["pose"]["rotation"]).T + record["pose"]["translation_mm"]
+    lines = (bundle.path / "fitted.obj").read_text("utf-8").splitlines()
+    written = np.array([[float(x) for x in line.split()[1:]] for line in lines if line.startswith("v ")])
+    np.testing.assert_allclose(written, posed, atol=0.02)
+    camera = Camera(*(record["camera"][name] for name in ("width", "height", "fx", "fy", "cx", "cy")))
+    x, y, width, height = record["photo"]["box"]
+    points = camera.project(bundle.embedding.points(written))
+    assert abs(points.mean(0) - [x + width / 2, y + height / 2]).max() < 0.1 * width
+    assert np.ptp(points[:, 0]) == pytest.approx(width, rel=0.06)
+
+
+@real
+def test_progress_and_timings(run: Run) -> None:
+    fractions = [fraction for _, fraction in run.progress]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
+    assert fractions[-1] == pytest.approx(1.0)
+    seconds = run.result.seconds
+    assert seconds["total"] >= seconds["textures"] + seconds["preview"]
+
+
+@real
+def test_description(run: Run) -> None:
+    text = describe_bundle(run.bundle.path)
+    for words in ("astronaut.png", "sha256 verified", "blendshapes  52", "yaw", "512 x 512"):
+        assert words in text
+
+
+@real
+def test_same_photo_same_bytes(run: Run, tmp_path: Path) -> None:
+    reconstruct(ReconstructRequest(ASTRONAUT, tmp_path / "again", texture_size=512, threads=1))
+    for name in REQUIRED:
+        assert (tmp_path / "again" / name).read_bytes() == (run.bundle.path / name).read_bytes(), name
+    first, second = (
+        json.loads((folder / "head.json").read_bytes()) for folder in (run.bundle.path, tmp_path / "again")
+    )
+    assert first.pop("timings") != second.pop("timings")
+    assert first == second
+
+
+@real
+def test_given_focal_length_is_used(tmp_path: Path) -> None:
+    request = ReconstructRequest(ASTRONAUT, tmp_path / "head", focal_length_mm=85.0, texture_size=256)
+    result = reconstruct(request)
+    assert result.record["camera"]["fx"] == pytest.approx(focal_px_of(85.0, 512, 512), abs=1e-3)
+    assert result.record["camera"]["focal_source"] == "given"
+
+
+@real
+@pytest.mark.parametrize("stage", ["photo", "fit", "write"])
+def test_cancel_leaves_nothing(tmp_path: Path, stage: str) -> None:
+    reached: list[str] = []
+    request = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256)
+    with pytest.raises(Cancelled):
+        reconstruct(request, lambda name, _: reached.append(name), lambda: stage in reached)
+    assert reached[-1] == stage
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------ faces
+
+
+def _face(size: float) -> Face:
+    return Face(np.array([10.0, 20.0, size, size]), 0.9, np.zeros((478, 3)), {}, 0.99)
+
+
+def test_choose_face() -> None:
+    faces = [_face(100), _face(60)]
+    only = _choose_face(faces[:1], None)
+    assert (only.face, only.number, only.faces, only.warnings) == (faces[0], 1, 1, ())
+    largest = _choose_face(faces, None)
+    assert largest.face is faces[0]
+    assert "2 faces" in largest.warnings[0]
+    assert "2 at x 40, y 50" in largest.warnings[0]
+    second = _choose_face(faces, 2)
+    assert (second.face, second.number, second.warnings) == (faces[1], 2, ())
+    with pytest.raises(SeveralFacesFound, match="2 faces"):
+        _choose_face(faces, 3)
+
+
+# ------------------------------------------------------------------------------------------ Blender
+
+
+def test_exports_need_blender_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blender_export.importlib.util, "find_spec", lambda name: None)
+    request = ReconstructRequest(tmp_path / "absent.png", tmp_path / "head", exports=("blend",))
+    with pytest.raises(MissingDependency, match="bpy"):
+        reconstruct(request)
+
+
+def _addon(home: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    (home / "blender_addon").mkdir()
+    (home / "blender_addon" / "__init__.py").write_text('"""A stand-in."""\n')
+    (home / "blender_addon" / "__main__.py").write_text("import sys, time\nfrom pathlib import Path\n" + code)
+    monkeypatch.setattr(blender_export, "require_blender", lambda: home)
+
+
+def test_blender_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _addon(tmp_path, monkeypatch, "Path(sys.argv[1], 'head.glb').write_text(' '.join(sys.argv[2:]))")
+    blender_export.export_with_blender(tmp_path, ["glb"], lambda: False)
+    assert "--glb" in (tmp_path / "head.glb").read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("print('noise', file=sys.stderr); sys.exit('The disk is full.')", "The disk is full."),
+        ("import os; os._exit(7)", "code 7"),
+        ("pass", r"without writing head\.fbx"),
+    ],
+)
+def test_blender_failures_are_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, sentence: str
+) -> None:
+    _addon(tmp_path, monkeypatch, code)
+    with pytest.raises(FaceError, match=sentence):
+        blender_export.export_with_blender(tmp_path, ["fbx"], lambda: False)
+
+
+def test_blender_is_stopped_on_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _addon(tmp_path, monkeypatch, "time.sleep(60)")
+    with pytest.raises(Cancelled):
+        blender_export.export_with_blender(tmp_path, ["fbx"], lambda: True)
+
+
+@real
+@pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="bpy is not installed")
+def test_exports_are_part_of_the_bundle(tmp_path: Path) -> None:
+    request = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256, exports=("glb",))
+    result = reconstruct(request)
+    read_bundle(tmp_path / "head")
+    assert set(result.record["files"]) == {*REQUIRED, "head.glb"} <= {*REQUIRED, *OPTIONAL}
+    assert (tmp_path / "head" / "head.glb").read_bytes()[:4] == b"glTF"
+    assert "blender" in result.seconds
