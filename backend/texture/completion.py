@@ -1,0 +1,206 @@
+"""What the photo does not show: from the other half of the face, then from the skin's own smooth colours.
+
+Three layers, each adjusted to the one above before it is blended in, so that no border is seen:
+1. the photo, weighted by how well each texel is seen;
+2. the mirrored photo plus the smooth difference between the two halves (lighting is not symmetric);
+3. a screened membrane that continues the colours at the border and fades into the skin's tone farther away, with
+   grain of the person's own skin (random phase noise, Galerne et al. 2011) and faint mottling, so that skull and
+   neck do not look like plastic.
+Layers 2 and 3 are smooth apart from their detail: they are solved on the mesh's vertices, which know no UV seams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .mesh_field import SkinGraph
+from .unwrap import sample
+
+FloatArray = NDArray[np.floating[Any]]
+GRAIN_LEVELS = 4  # octaves of coarser texels that the grain has a version for
+GRAIN_RING = 20  # pixels by which the periodic tile is continued: three standard deviations of its last level
+
+
+@dataclass(frozen=True)
+class CompletionSettings:
+    """How unseen skin is invented.
+
+    tone_reach_mm     from the last seen texel to where colours are the skin's tone
+    mirror_reach_mm   over which the two halves' difference fades out
+    data_weight       stiffness of known colours against the membrane's edges; low values do not carry single
+                      hairs and brows outwards
+    grain_sd_mm       detail finer than this is taken from the cheek
+    grain_tile        side of the grain's periodic tile, pixels of the photo
+    mottling          standard deviation of the mottling, of the tone
+    mottling_mm       shortest and longest wavelength
+    seed              of all noise
+    """
+
+    tone_reach_mm: float = 60.0
+    mirror_reach_mm: float = 60.0
+    data_weight: float = 0.3
+    grain_sd_mm: float = 2.0
+    grain_tile: int = 256
+    mottling: float = 0.011
+    mottling_mm: tuple[float, float] = (7.0, 45.0)
+    seed: int = 7
+
+
+class SmoothFill(NamedTuple):
+    """On vertices, sRGB 0..1: ``offset`` (V, 3) to be added to the mirrored photo, ``skin`` (V, 3) the membrane."""
+
+    offset: NDArray[np.float64]
+    skin: NDArray[np.float64]
+
+
+def smooth_fill(
+    graph: SkinGraph,
+    colour: FloatArray,
+    seen: FloatArray,
+    mirror: NDArray[np.integer[Any]] | None,
+    skin_like: FloatArray,
+    tone: FloatArray,
+    settings: CompletionSettings,
+) -> SmoothFill:
+    """Solve layers 2 and 3.
+
+    Parameters
+    ----------
+    colour : (V, 3) blurred photo at the vertices, sRGB 0..1
+    seen : (V,) 0..1, weight of the photo
+    mirror : (V,) vertex at the mirrored place, or None: then there is no layer 2
+    skin_like : (V,) 0..1, how much ``colour`` is skin's; brows and beards spread less
+    tone : (3,) or (V, 3) sRGB 0..1
+    """
+    offset = np.zeros(np.shape(colour))
+    mixed, known = np.asarray(colour, dtype=np.float64), np.asarray(seen, dtype=np.float64)
+    if mirror is not None:
+        both = np.minimum(known, known[mirror])
+        difference = mixed - mixed[mirror]
+        offset = graph.extend(
+            difference, settings.data_weight * both, np.zeros(3), settings.mirror_reach_mm, tolerance=3e-3
+        )
+        other = (1.0 - known) * mirror_weight(known[mirror])
+        total = known + other
+        mixed = known[:, None] * mixed + other[:, None] * (mixed[mirror] + offset)
+        mixed /= np.maximum(total, 1e-6)[:, None]
+        known = total
+    weight = settings.data_weight * known**2 * (0.05 + 0.95 * np.asarray(skin_like))
+    share = known[:, None]
+    start = share * (mixed - tone) + tone
+    skin = graph.extend(mixed, weight, tone, settings.tone_reach_mm, start=start)
+    return SmoothFill(offset, skin)
+
+
+def mirror_weight(seen_there: FloatArray) -> NDArray[np.floating[Any]]:
+    """Weight of the mirrored photo where the other side is seen with this weight: clearly seen places only."""
+    t = np.clip((np.asarray(seen_there) - 0.3) / 0.6, 0.0, 1.0)
+    result: NDArray[np.floating[Any]] = t * t * (3.0 - 2.0 * t)
+    return result
+
+
+def mottling(points: FloatArray, settings: CompletionSettings) -> NDArray[np.float64]:
+    """(n, 3) mm to (n, 3) factors around 1: irregular flushes, as skin has them, more in red than in lightness.
+
+    A sum of cosine waves in random directions (random Fourier features of a stationary Gaussian field); both sides
+    of any seam get the same value because it depends on the place alone.
+    """
+    rng = np.random.default_rng(settings.seed)
+    waves = 48
+    direction = rng.normal(size=(waves, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    short, long = settings.mottling_mm
+    wavelength = short * (long / short) ** rng.random(waves)
+    phase = rng.uniform(0, 2 * np.pi, (waves, 2))
+    angle = (np.asarray(points) @ (2 * np.pi / wavelength[:, None] * direction).T).astype(np.float32)
+    # Longer waves are stronger, as in most natural textures.
+    strength = np.sqrt(wavelength)
+    strength *= np.sqrt(2.0 / (strength**2).sum())
+    light = np.cos(angle + phase[:, 0].astype(np.float32)) @ strength
+    red = np.cos(angle + phase[:, 1].astype(np.float32)) @ strength
+    colour = np.stack([light + 0.4 * red, light - 0.5 * red, light - 0.3 * red], axis=1)
+    result: NDArray[np.float64] = 1.0 + settings.mottling * 0.7 * colour
+    return result
+
+
+def grain_tile(
+    pixels: NDArray[np.uint8], centre: FloatArray, side: float, px_per_mm: float, settings: CompletionSettings
+) -> NDArray[np.float32]:
+    """(N, N, 3) float32 periodic skin detail with zero mean, sRGB units: the cheek's grain with random phases.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) the view
+    centre : (2,) pixels, of a patch of bare skin; side : pixels
+    """
+    height, width = pixels.shape[:2]
+    half = max(4, round(side / 2))
+    x0, y0 = (int(np.clip(round(c) - half, 0, max(0, size - 2 * half))) for c, size in zip(centre, (width, height)))
+    patch = pixels[y0 : y0 + 2 * half, x0 : x0 + 2 * half].astype(np.float32) / 255.0
+    detail = patch - cv2.GaussianBlur(patch, (0, 0), max(0.8, settings.grain_sd_mm * px_per_mm))
+    # Spots, hairs and the wing of the nose are not grain: limit what single pixels can do.
+    limit = 3.0 * np.median(np.abs(detail), axis=(0, 1)) * 1.48 + 1e-4
+    detail = np.clip(detail, -limit, limit)
+    window = np.hanning(detail.shape[0] + 2)[1:-1, None] * np.hanning(detail.shape[1] + 2)[1:-1]
+    detail = (detail - detail.mean((0, 1))) * window[..., None]
+    # Only how strong each wavelength is, not its direction: wrinkles of the cheek must not comb the scalp.
+    size = settings.grain_tile
+    power = (np.abs(np.fft.fft2(detail.sum(-1) / 3.0)) ** 2) / (window**2).sum()
+    frequency = np.hypot(np.fft.fftfreq(len(power))[:, None], np.fft.fftfreq(power.shape[1]))
+    bins = np.minimum((frequency * len(power)).round().astype(int), len(power) // 2).ravel()
+    radial = np.bincount(bins, power.ravel()) / np.maximum(np.bincount(bins), 1)
+    wanted = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
+    amplitude = np.sqrt(np.interp(wanted, np.arange(len(radial)) / len(power), radial))
+    amplitude[0, 0] = 0.0
+    # Mostly lightness, a little of each channel's own, correlated as in the patch.
+    covariance = np.einsum("ijk,ijl->kl", detail, detail)
+    covariance /= max(float(covariance.mean()), 1e-12)
+    mixing = np.linalg.cholesky(covariance + 1e-4 * np.eye(3))
+    noise = np.random.default_rng(settings.seed).normal(size=(size, size, 3)) @ mixing.T
+    spectrum = np.fft.rfft2(noise, axes=(0, 1)) * amplitude[..., None]
+    return np.fft.irfft2(spectrum, s=(size, size), axes=(0, 1)).astype(np.float32)
+
+
+def grain_on_surface(
+    tile: NDArray[np.float32], position: NDArray[np.float32], normal: NDArray[np.float32], px_per_mm: float
+) -> NDArray[np.float32]:
+    """(H, W, 3) the tile laid on the surface from three sides, its contrast kept where they overlap.
+
+    Where texels are coarser than the tile's pixels, its fine part is left out rather than aliased.
+
+    Parameters
+    ----------
+    tile : (N, N, 3) periodic
+    position, normal : (H, W, 3) float32, mm and unit vectors, model space
+    px_per_mm : pixels of the tile per mm
+    """
+    weight = normal**4
+    weight /= np.sqrt((weight**2).sum(-1, keepdims=True)) + 1e-6
+    size = len(tile)
+    ringed = np.pad(tile, ((GRAIN_RING, GRAIN_RING), (GRAIN_RING, GRAIN_RING), (0, 0)), mode="wrap")
+    # Level k suits texels of 2^k pixels of the tile; those between mix two levels.
+    levels = [ringed, *(cv2.GaussianBlur(ringed, (0, 0), 0.7 * 2**k) for k in range(1, GRAIN_LEVELS))]
+    octave = np.log2(np.maximum(_footprint(position) * np.float32(px_per_mm), 1.0))
+    octave = np.minimum(octave, np.float32(GRAIN_LEVELS - 1))
+    place = np.mod(position * np.float32(px_per_mm), np.float32(size)) + np.float32(GRAIN_RING + 0.5)
+    result = np.zeros_like(position)
+    for axis, plane in enumerate(([2, 1], [0, 2], [0, 1])):
+        at = np.ascontiguousarray(place[..., plane])
+        for k, level in enumerate(levels):
+            strength = np.maximum(1.0 - np.abs(octave - k), 0.0) * weight[..., axis]
+            if strength.max() > 0.01:
+                result += strength[..., None] * sample(level, at, cv2.INTER_LINEAR)
+    return result
+
+
+def _footprint(position: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) mm between neighbouring texels, the longer way; jumps at UV cuts are smoothed over."""
+    across = np.pad(np.linalg.norm(np.diff(position, axis=1), axis=-1), ((0, 0), (0, 1)), mode="edge")
+    down = np.pad(np.linalg.norm(np.diff(position, axis=0), axis=-1), ((0, 1), (0, 0)), mode="edge")
+    longer: NDArray[np.float32] = cv2.medianBlur(np.maximum(across, down).astype(np.float32), 5)
+    return longer

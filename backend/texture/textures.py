@@ -1,0 +1,320 @@
+"""All textures of a head from one photo.
+
+    photo -> view (crop, projection, z-buffer) -> skin mask -> confidence per texel
+          -> smooth fills on the mesh -> photo, mirrored photo and fill blended at full size
+
+Everything but the photo itself is smooth, and is made at half the texture's size; the photo is sampled and blended
+in bands of rows, so that memory does not grow with the square of the texture's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..face_model.base import HeadGeometry
+from ..fitting.coarse import Fit
+from ..mesh.texel_map import UvSampler, uv_sampler
+from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
+from .completion import (
+    CompletionSettings,
+    SmoothFill,
+    grain_on_surface,
+    grain_tile,
+    mirror_weight,
+    mottling,
+    smooth_fill,
+)
+from .iris import eye_light, iris_colour
+from .mesh_field import SkinGraph, skin_graph, vertex_normals
+from .part_textures import eye_texture, mouth_texture, teeth_texture
+from .skin_mask import SkinMask, SkinMaskSettings, lip_colour, skin_mask
+from .unwrap import PhotoView, UnwrapSettings, facing, landmark_warp, photo_view, sample, visible
+
+FloatArray = NDArray[np.floating[Any]]
+BAND_ROWS = 256
+PART_SIZE = 512  # textures of eyes, mouth and teeth
+
+
+@dataclass(frozen=True)
+class TextureSettings:
+    """size: S of the skin texture, texels; the rest: settings of the stages."""
+
+    size: int = 2048
+    unwrap: UnwrapSettings = field(default_factory=UnwrapSettings)
+    mask: SkinMaskSettings = field(default_factory=SkinMaskSettings)
+    completion: CompletionSettings = field(default_factory=CompletionSettings)
+
+
+class Textures(NamedTuple):
+    """What a head wears; every image fills the UV square of its material, row 0 at v = 1.
+
+    albedo          (S, S, 3) uint8 sRGB, the skin
+    visibility      (S, S) uint8: 255 where the photo was seen, 0 where the texture is invented
+    iris            (512, 512, 3) uint8, material "eye"
+    mouth           (512, 512, 3) uint8, material "mouth"
+    teeth           (512, 512, 3) uint8, material "teeth"
+    effective_size  the size beyond which the photo holds no more detail of the face, at most S
+    warnings        sentences for the person who asked
+    """
+
+    albedo: NDArray[np.uint8]
+    visibility: NDArray[np.uint8]
+    iris: NDArray[np.uint8]
+    mouth: NDArray[np.uint8]
+    teeth: NDArray[np.uint8]
+    effective_size: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The head as the stages need it.
+
+    topology ; neutral (V, 3) mm ; camera_mm (V, 3) as it stands in the photo, camera frame ; graph of the skin ;
+    uv (V, 2) of the skin's vertices (a place on one side where a vertex lies on a cut)
+    """
+
+    topology: Topology
+    neutral: NDArray[np.float64]
+    camera_mm: NDArray[np.float64]
+    graph: SkinGraph
+    uv: NDArray[np.float64]
+
+
+def make_textures(
+    photo_pixels: NDArray[np.uint8],
+    fit: Fit,
+    topology: Topology,
+    head: HeadGeometry,
+    landmarks: FloatArray,
+    settings: TextureSettings | None = None,
+    embedding: LandmarkEmbedding | None = None,
+) -> Textures:
+    """Make the textures of a fitted head.
+
+    Parameters
+    ----------
+    photo_pixels : (H, W, 3) uint8 sRGB, upright
+    fit : camera, pose and expression of the photo
+    topology : of ``head``; needs faces of material "skin"
+    head : neutral and blendshapes, mm, model space
+    landmarks : (478, 3) photo pixels
+    settings : TextureSettings
+    embedding : where the landmarks lie on the mesh; with it, the photo's lids, lips and brows are brought exactly
+        onto the mesh's (without it, as exactly as the fit does)
+
+    Returns
+    -------
+    Textures; the same input gives the same bytes.
+
+    Raises
+    ------
+    TopologyMismatch where the topology has no skin.
+    """
+    settings = settings or TextureSettings()
+    size = settings.size
+    surface = _surface(fit, topology, head)
+    view = photo_view(photo_pixels, fit.camera, surface.camera_mm, topology, landmarks, size, settings.unwrap)
+    points = view.points_px
+    if embedding is not None:
+        points = points + landmark_warp(view, embedding, landmarks, settings.unwrap)
+    in_view = view.from_photo(landmarks[:, :2])
+    mask = skin_mask(view.pixels, in_view, view.raster.triangle >= 0, settings.mask)
+
+    coarse = uv_sampler(topology, "skin", max(64, size // 2))
+    seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
+    fill = _fill(surface, view, points, mask, seen, settings)
+    offset, fill_image = _fill_images(surface, view, in_view, fill, coarse, settings)
+    layers = _Layers(seen, _mirror_share(seen, seen_mirrored), offset, fill_image)
+    albedo, visibility = _blend(surface, view, points, layers, size)
+
+    iris, light = iris_colour(photo_pixels, landmarks), eye_light(photo_pixels, landmarks)
+    lips = lip_colour(photo_pixels, landmarks, mask.model)
+    warnings = []
+    if not iris.pixels:
+        warnings.append("The irises cannot be seen in the photo, so they got a typical brown.")
+    return Textures(
+        albedo=albedo,
+        visibility=visibility,
+        iris=_dimmed(eye_texture(_triple(iris.rgb / light), PART_SIZE), light),
+        mouth=mouth_texture(_triple(lips), _triple(mask.model.tone * 255.0), PART_SIZE),
+        teeth=_dimmed(teeth_texture(PART_SIZE), light),
+        effective_size=min(size, max(1, round(size * view.px_per_texel))),
+        warnings=tuple(warnings),
+    )
+
+
+def _dimmed(texture: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    result: NDArray[np.uint8] = np.round(texture * factor).astype(np.uint8)
+    return result
+
+
+def _triple(colour: FloatArray | NDArray[np.uint8]) -> tuple[float, float, float]:
+    red, green, blue = (min(float(channel), 255.0) for channel in colour)
+    return red, green, blue
+
+
+class _Layers(NamedTuple):
+    """At the coarse size: weight of the photo, of the mirrored photo in what is left, its offset, the fill."""
+
+    seen: NDArray[np.float32]
+    mirror_share: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    fill: NDArray[np.float32]
+
+
+def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
+    posed = head.neutral + np.tensordot(fit.expression, head.blendshapes, 1)
+    camera_mm = posed @ fit.rotation.T + fit.translation_mm
+    skin = topology.material == MATERIALS.index("skin")
+    quads, corner_uv = topology.quads[skin], topology.corner_uv[skin]
+    used = quads >= 0
+    uv = np.zeros((len(head.neutral), 2))
+    uv[quads[used]] = corner_uv[used]
+    return Surface(topology, head.neutral, camera_mm, skin_graph(topology, head.neutral), uv)
+
+
+def _confidence(
+    surface: Surface,
+    view: PhotoView,
+    points: NDArray[np.float64],
+    mask: SkinMask,
+    coarse: UvSampler,
+    settings: TextureSettings,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """How well each texel, and its mirror image, is seen: two (S', S') float32, the second None if unknown."""
+    allowed = _allowed(surface)
+    attributes = np.column_stack([view.points_px, points, view.depth, view.cosine, allowed])
+    seen = _seen(coarse.image(attributes), view, mask, settings)
+    mirror = surface.topology.mirror
+    if mirror is None:
+        return seen, None
+    return seen, _seen(coarse.image(attributes[mirror]), view, mask, settings)
+
+
+def _seen(
+    image: NDArray[np.float32], view: PhotoView, mask: SkinMask, settings: TextureSettings
+) -> NDArray[np.float32]:
+    """Confidence from an image of the attributes that ``_confidence`` stacks."""
+    projected, place, depth, cosine, allowed = np.split(image, [2, 4, 5, 6], axis=-1)
+    hard = visible(view, projected, depth[..., 0], settings.unwrap)
+    # Keep away from the edge of what is hidden, then fade.
+    step = max(1, round(image.shape[0] / 340))
+    soft = cv2.erode(hard.astype(np.float32), np.ones((2 * step + 1, 2 * step + 1)))
+    soft = cv2.GaussianBlur(soft, (0, 0), 0.8 * step)
+    skin = sample(mask.mask, place, cv2.INTER_LINEAR)
+    result: NDArray[np.float32] = soft * facing(cosine[..., 0], settings.unwrap) * skin * allowed[..., 0]
+    return result
+
+
+def _allowed(surface: Surface) -> NDArray[np.float64]:
+    """(V,) where the photo may go at all.
+
+    Ears never lie exactly on the photo's, and on the neck there are collars, shadows and hair: both take the skin's
+    own colour.
+    """
+    regions = surface.topology.regions
+    allowed = np.ones(len(surface.neutral))
+    for name in ("ears", "neck"):
+        if name in regions:
+            allowed[regions[name]] = 0.0
+    if "narrow_face" in regions:
+        allowed[regions["narrow_face"]] = 1.0
+    return surface.graph.smooth(allowed, 2)
+
+
+def _fill(
+    surface: Surface,
+    view: PhotoView,
+    points: NDArray[np.float64],
+    mask: SkinMask,
+    seen: NDArray[np.float32],
+    settings: TextureSettings,
+) -> SmoothFill:
+    """Solve the smooth layers from the photo's colours at the vertices."""
+    # Blur to the mesh's resolution, without mixing in what is not skin.
+    usable = mask.mask[..., None].astype(np.float32)
+    weighted = np.concatenate([view.pixels.astype(np.float32) / 255.0 * usable, usable], axis=-1)
+    blurred = cv2.GaussianBlur(weighted, (0, 0), max(0.7, 1.2 * view.px_per_mm))
+    blurred[..., :3] /= np.maximum(blurred[..., 3:], 1e-3)
+    colour = np.clip(sample(np.ascontiguousarray(blurred[..., :3]), points, cv2.INTER_LINEAR), 0.0, 1.0)
+    skin_like = mask.model.likelihood(colour)
+    size = seen.shape[0]
+    texel = np.stack([surface.uv[:, 0], 1.0 - surface.uv[:, 1]], axis=1) * size
+    known = sample(seen, texel, cv2.INTER_LINEAR)
+    return smooth_fill(
+        surface.graph, colour, known, surface.topology.mirror, skin_like, mask.model.tone, settings.completion
+    )
+
+
+def _fill_images(
+    surface: Surface,
+    view: PhotoView,
+    in_view: NDArray[np.float64],
+    fill: SmoothFill,
+    coarse: UvSampler,
+    settings: TextureSettings,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Offset of the mirrored photo and the finished fill at the coarse size, (S', S', 3) float32 each."""
+    neutral = surface.neutral
+    normal = vertex_normals(neutral, surface.topology.quads)
+    mottled = fill.skin * mottling(neutral, settings.completion)
+    cheek = in_view[[50, 280]]
+    width = float(np.linalg.norm(in_view[234] - in_view[454]))
+    # The cheek that looks more at the camera: the one farther from the outline.
+    side = int(np.argmax([np.linalg.norm(in_view[50] - in_view[234]), np.linalg.norm(in_view[280] - in_view[454])]))
+    tile = grain_tile(view.pixels, cheek[side], 0.16 * width, view.px_per_mm, settings.completion)
+    grain = grain_on_surface(tile, coarse.image(neutral), coarse.image(normal), view.px_per_mm)
+    return coarse.image(fill.offset), coarse.image(mottled) + grain
+
+
+def _mirror_share(seen: NDArray[np.float32], mirrored: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Part of what the photo leaves that the mirrored photo takes, (S', S') float32."""
+    if mirrored is None:
+        return np.zeros_like(seen)
+    return mirror_weight(mirrored).astype(np.float32)
+
+
+def _blend(
+    surface: Surface, view: PhotoView, points: NDArray[np.float64], layers: _Layers, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Albedo (S, S, 3) and visibility (S, S), band by band."""
+    sampler = uv_sampler(surface.topology, "skin", size)
+    mirror = surface.topology.mirror
+    albedo = np.empty((size, size, 3), np.uint8)
+    visibility = np.empty((size, size), np.uint8)
+    seen_full = cv2.resize(layers.seen, (size, size), interpolation=cv2.INTER_LINEAR)
+    share_full = cv2.resize(layers.mirror_share, (size, size), interpolation=cv2.INTER_LINEAR)
+    for start in range(0, size, BAND_ROWS):
+        rows = slice(start, min(size, start + BAND_ROWS))
+        seen = seen_full[rows, :, None]
+        colour = _upscaled_rows(layers.fill, rows, size)
+        share = share_full[rows, :, None]
+        if mirror is not None and (share * (1 - seen)).max() > 0.002:
+            other = sample(view.pixels, sampler.image(points[mirror], rows)).astype(np.float32) / 255.0
+            other += _upscaled_rows(layers.offset, rows, size)
+            colour += share * (other - colour)
+        if seen.max() > 0.002:
+            shown = sample(view.pixels, sampler.image(points, rows)).astype(np.float32) / 255.0
+            colour += seen * (shown - colour)
+        albedo[rows] = np.clip(colour * 255.0 + 0.5, 0, 255).astype(np.uint8)
+        visibility[rows] = (seen_full[rows] * 255.0 + 0.5).astype(np.uint8)
+    return albedo, visibility
+
+
+def _upscaled_rows(image: NDArray[np.float32], rows: slice, size: int) -> NDArray[np.float32]:
+    """Some rows of a coarse image as they are at ``size``, bilinear with pixel centres at +0.5."""
+    factor = image.shape[0] / size
+    first = max(0, int(rows.start * factor) - 2)
+    last = min(image.shape[0], int(np.ceil(rows.stop * factor)) + 2)
+    x = np.broadcast_to(((np.arange(size) + 0.5) * factor).astype(np.float32), (rows.stop - rows.start, size))
+    y = np.broadcast_to(
+        ((np.arange(rows.start, rows.stop) + 0.5) * factor - first).astype(np.float32)[:, None], x.shape
+    )
+    part: NDArray[np.float32] = sample(image[first:last], np.stack([x, y], axis=-1), cv2.INTER_LINEAR)
+    return part
