@@ -139,7 +139,7 @@ def test_cancel_leaves_nothing(tmp_path: Path, stage: str) -> None:
 
 
 def _face(size: float) -> Face:
-    return Face(np.array([10.0, 20.0, size, size]), 0.9, np.zeros((478, 3)), {}, 0.99)
+    return Face(np.array([10.0, 20.0, size, size]), 0.9, np.zeros((478, 3)), {}, 0.99, 0.0)
 
 
 def test_choose_face() -> None:

@@ -6,7 +6,6 @@ A separate process, so that Blender's memory, its global state and a crash of it
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -46,16 +45,14 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     Cancelled : ``cancel()`` became true; the process was stopped
     FaceError : Blender failed; its own sentence
     """
-    home = require_blender()
-    paths = [str(home), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
-        [sys.executable, "-m", ADDON, str(folder), "--no-verify", *(f"--{kind}" for kind in kinds)],
+        [sys.executable, "-m", ADDON, str(folder.resolve()), "--no-verify", *(f"--{kind}" for kind in kinds)],
+        cwd=require_blender(),  # "-m" looks there first, whatever lies where the user stands
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     try:
         log = _wait(process, cancel)
