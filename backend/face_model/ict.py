@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFileInvalid
-from ..mesh.closest_point import closest_on_mesh
-from ..mesh.landmark_schemes import IBUG68_FROM_478
-from ..mesh.topology import LandmarkEmbedding
 from .base import ARKIT_NAMES, FaceModel, HeadGeometry
 from .ict_file import IDENTITY_MODES, IctSource, load_ict
 from .ict_layout import ict_landmarks68, ict_topology
-
-
-def subset_of_478(ibug68: LandmarkEmbedding) -> LandmarkEmbedding:
-    """Those of the 478 landmarks that iBUG's scheme names one to one (jaw points that average two are left out)."""
-    single = [k for k, indices in enumerate(IBUG68_FROM_478) if len(indices) == 1]
-    landmark = np.array([IBUG68_FROM_478[k][0] for k in single])
-    order = np.argsort(landmark)
-    rows = np.array(single)[order]
-    return LandmarkEmbedding(landmark[order], ibug68.vertices[rows], ibug68.weights[rows])
-
-
-def transferred_embedding(
-    reference: FaceModel, neutral: NDArray[np.float64], triangles: NDArray[np.integer[Any]]
-) -> LandmarkEmbedding:
-    """Landmarks of ``reference`` on another mesh: its mean head's landmark points, moved to the nearest surface.
-
-    Parameters
-    ----------
-    reference : a model whose mean head lies where this one's lies
-    neutral : (V, 3) mm; triangles : (T, 3) the faces that may bear landmarks (skin and eyes)
-    """
-    mean = reference.neutral(np.zeros(reference.identity_dims))
-    triangle, weights, _ = closest_on_mesh(reference.embedding.points(mean), neutral, triangles)
-    vertices = triangles[triangle].astype(np.int64)
-    return LandmarkEmbedding(reference.embedding.landmark.copy(), vertices, weights)
+from .landmark_transfer import subset_of_478, transferred_embedding
 
 
 class IctModel(FaceModel):
