@@ -11,9 +11,10 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from ..errors import FitFailed
+from .catmull_clark import refine
 from .ict_source import NARROW_FACE_VERTICES, IctSource
-from .template_half import HalfHead
-from .template_map import MapProblem, MapWeights, arc_lengths, harmonic_map, solve_map
+from .template_half import HalfHead, SourceSkin, arc_lengths, edge_graph
+from .template_map import MapProblem, MapWeights, harmonic_map, solve_map
 
 UNITS = (
     32  # slit places are given in 1/32 of the square's width: they fall on nodes of a lattice that UNITS/2 divides
@@ -100,15 +101,6 @@ def cell_sizes(source: IctSource, half: HalfHead, settings: TemplateSettings) ->
     return np.minimum(size, settings.ear_size + settings.ear_growth_per_mm * from_ear)
 
 
-def _edge_graph(half: HalfHead) -> sparse.csr_matrix:
-    """(n, n) symmetric edge lengths of the quads, mm."""
-    start, end = half.quads.ravel(), np.roll(half.quads, -1, 1).ravel()
-    low, high = np.unique(np.stack([np.minimum(start, end), np.maximum(start, end)]), axis=1)
-    length = np.linalg.norm(half.vertices[low] - half.vertices[high], axis=1)
-    count = len(half.vertices)
-    return sparse.csr_matrix((np.tile(length, 2), (np.append(low, high), np.append(high, low))), (count, count))
-
-
 def _shortest_path(
     graph: sparse.csr_matrix, start: int, ends: NDArray[np.int64], taken: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
@@ -128,82 +120,109 @@ def _shortest_path(
     return np.array(path[::-1])
 
 
-def _start_map(
-    half: HalfHead, turn: int, eye_row: float, mouth_row: float, settings: TemplateSettings
-) -> NDArray[np.float64]:
-    """(n, 2) a map without folds (but for a few flat triangles) to [0, 1] x [0, 2], rows as given.
+def _start_map(half: HalfHead, settings: TemplateSettings) -> NDArray[np.float64]:
+    """(n, 2) a map without folds (but for a few flat triangles) to [0, 1] x [0, 2], slits where they belong.
 
     Paths from the slits' ends to the borders cut the half head into three pieces, above the eye, between eye and
     mouth, and below the mouth. Each goes to a rectangle, which is convex, by a Tutte map.
     """
     plane = np.full((len(half.vertices), 2), np.nan)
-    graph = _edge_graph(half)
+    graph = edge_graph(half.vertices, half.quads)
     taken = np.zeros(len(half.vertices), dtype=bool)
     taken[np.concatenate(half[5:])] = True
-    along_side = 2.0 * arc_lengths(half.vertices[half.back[: turn + 1]])
+    inner, outer, eye_row, corner, mouth_row = _slit_places(settings)
+    along_side = 2.0 * arc_lengths(half.vertices[half.back_lower])
     eye_back, mouth_back = (int(np.abs(along_side - row).argmin()) for row in (eye_row, mouth_row))
     paths = []
     for start, ends in (
         (half.eye_upper[0], half.front_upper[1:-1]),
-        (half.eye_upper[-1], half.back[[eye_back]]),
-        (half.mouth_upper[-1], half.back[[mouth_back]]),
+        (half.eye_upper[-1], half.back_lower[[eye_back]]),
+        (half.mouth_upper[-1], half.back_lower[[mouth_back]]),
     ):
         paths.append(_shortest_path(graph, int(start), ends, taken))
         taken[paths[-1]] = True
     bridge = int(np.flatnonzero(half.front_upper == paths[0][-1])[0])
 
-    def lay(chain: NDArray[np.int64], begin: tuple[float, float], end: tuple[float, float]) -> None:
+    for chain, begin, end in (
+        (half.front_upper[: bridge + 1], (0.0, 2.0), (0.0, eye_row)),
+        (half.front_upper[bridge:], (0.0, eye_row), (0.0, mouth_row)),
+        (half.front_lower, (0.0, mouth_row), (0.0, 0.0)),
+        (half.rim, (0.0, 0.0), (1.0, 0.0)),
+        (half.back_lower[: mouth_back + 1], (1.0, 0.0), (1.0, mouth_row)),
+        (half.back_lower[mouth_back : eye_back + 1], (1.0, mouth_row), (1.0, eye_row)),
+        (half.back_lower[eye_back:], (1.0, eye_row), (1.0, 2.0)),
+        (half.back_upper, (1.0, 2.0), (0.0, 2.0)),
+        (paths[0], (inner, eye_row), (0.0, eye_row)),
+        (paths[1], (outer, eye_row), (1.0, eye_row)),
+        (paths[2], (corner, mouth_row), (1.0, mouth_row)),
+        (half.eye_upper, (inner, eye_row), (outer, eye_row)),
+        (half.eye_lower, (inner, eye_row), (outer, eye_row)),
+        (half.mouth_upper, (0.0, mouth_row), (corner, mouth_row)),
+        (half.mouth_lower, (0.0, mouth_row), (corner, mouth_row)),
+    ):
         along = arc_lengths(half.vertices[chain])[:, None]
         plane[chain] = (1.0 - along) * np.array(begin) + along * np.array(end)
-
-    side = UNITS / 2.0
-    inner, outer = (column / side for column in settings.eye_columns)
-    corner = settings.mouth_half_width / side
-    lay(half.front_upper[: bridge + 1], (0.0, 2.0), (0.0, eye_row))
-    lay(half.front_upper[bridge:], (0.0, eye_row), (0.0, mouth_row))
-    lay(half.front_lower, (0.0, mouth_row), (0.0, 0.0))
-    lay(half.rim, (0.0, 0.0), (1.0, 0.0))
-    lay(half.back[: mouth_back + 1], (1.0, 0.0), (1.0, mouth_row))
-    lay(half.back[mouth_back : eye_back + 1], (1.0, mouth_row), (1.0, eye_row))
-    lay(half.back[eye_back : turn + 1], (1.0, eye_row), (1.0, 2.0))
-    lay(half.back[turn:], (1.0, 2.0), (0.0, 2.0))
-    lay(paths[0], (inner, eye_row), (0.0, eye_row))
-    lay(paths[1], (outer, eye_row), (1.0, eye_row))
-    lay(paths[2], (corner, mouth_row), (1.0, mouth_row))
-    for lid in (half.eye_upper, half.eye_lower):
-        lay(lid, (inner, eye_row), (outer, eye_row))
-    for lip in (half.mouth_upper, half.mouth_lower):
-        lay(lip, (0.0, mouth_row), (corner, mouth_row))
     return harmonic_map(half.vertices, half.triangles, plane)
 
 
-def lattice_map(source: IctSource, half: HalfHead, settings: TemplateSettings) -> NDArray[np.float64]:
-    """(n, 2) lattice coordinates of the half head's vertices: column right of the middle, row from the bottom.
+def _slit_places(settings: TemplateSettings) -> tuple[float, float, float, float, float]:
+    """Inner and outer canthus' u, eye row's v, mouth corner's u, mouth row's v; 1 is half the square's width."""
+    side = UNITS / 2.0
+    return (
+        settings.eye_columns[0] / side,
+        settings.eye_columns[1] / side,
+        settings.eye_row / side,
+        settings.mouth_half_width / side,
+        settings.mouth_row / side,
+    )
 
-    The midline goes to column 0, the neck rim to row 0, the back's lower part to the right side, its upper part to
-    the top, eye and mouth to horizontal slits. Raises FitFailed where no fold-free map is found.
-    """
-    side = UNITS / 2.0  # solve in units of half the width, so that settings mean the same at every lattice size
-    turn = int(np.abs(arc_lengths(half.vertices[half.back]) - settings.back_corner).argmin())
-    start = _start_map(half, turn, settings.eye_row / side, settings.mouth_row / side, settings)
 
-    # Vertices slide along sides and slits; corners, slit ends and the crown stay.
-    fixed = np.full_like(start, np.nan)
+def _map_problem(source: IctSource, half: HalfHead, settings: TemplateSettings) -> MapProblem:
+    """What the solver is asked: vertices slide along sides and slits; corners, slit ends and the crown stay."""
+    inner, outer, eye_row, corner, mouth_row = _slit_places(settings)
+    fixed = np.full((len(half.vertices), 2), np.nan)
     fixed[np.concatenate([half.front_upper, half.front_lower]), 0] = 0.0
     fixed[half.rim, 1] = 0.0
-    fixed[half.back[: turn + 1], 0] = 1.0
-    fixed[half.back[turn:], 1] = 2.0
-    fixed[half.back[-1], 0] = 0.0
-    chains = (half.eye_upper, half.eye_lower, half.mouth_upper, half.mouth_lower)
-    for chain in chains:
-        fixed[chain, 1] = start[chain, 1]
-        fixed[chain[[0, -1]], 0] = start[chain[[0, -1]], 0]
-    problem = MapProblem(
+    fixed[half.back_lower, 0] = 1.0
+    fixed[half.back_upper, 1] = 2.0
+    fixed[half.back_upper[-1], 0] = 0.0
+    for chains, row, ends in (
+        ((half.eye_upper, half.eye_lower), eye_row, (inner, outer)),
+        ((half.mouth_upper, half.mouth_lower), mouth_row, (0.0, corner)),
+    ):
+        for chain in chains:
+            fixed[chain, 1] = row
+            fixed[chain[[0, -1]], 0] = ends
+    return MapProblem(
         vertices=half.vertices,
         triangles=half.triangles,
         size=cell_sizes(source, half, settings),
         fixed=fixed,
         area=2.0,
-        chains=chains,
+        chains=(half.eye_upper, half.eye_lower, half.mouth_upper, half.mouth_lower),
     )
-    return solve_map(problem, start, MapWeights()) * (settings.lattice_size / 2.0)
+
+
+def lattice_map(
+    source: IctSource,
+    skins: tuple[SourceSkin, SourceSkin],
+    halves: tuple[HalfHead, HalfHead],
+    settings: TemplateSettings,
+) -> NDArray[np.float64]:
+    """Lattice coordinates of the vertices of the finer half head: column right of the middle, row from the bottom.
+
+    The midline goes to column 0, the neck rim to row 0, the back's lower part to the right side, its upper part to
+    the top, eye and mouth to horizontal slits. ``skins`` and ``halves`` are the source once and the same subdivided
+    once: the map of the first, which is solved from scratch, starts the second. A finer map bends less abruptly
+    where it crosses the source's edges.
+
+    Returns (n, 2). Raises FitFailed where no fold-free map is found.
+    """
+    coarse, fine = halves
+    start = _start_map(coarse, settings)
+    solved = solve_map(_map_problem(source, coarse, settings), start, MapWeights(tolerance=1e-4))
+    everywhere = np.zeros((len(skins[0].vertices), 2))
+    everywhere[coarse.source] = solved
+    start = (refine(skins[0].quads, len(everywhere)) @ everywhere)[fine.source]
+    plane = solve_map(_map_problem(source, fine, settings), start, MapWeights(tolerance=1e-6))
+    return plane * (settings.lattice_size / 2.0)

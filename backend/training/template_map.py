@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu, spsolve
 
 from ..errors import FitFailed
+from .template_half import arc_lengths
 
 MAX_STEPS = 400
 STEPS_PER_EPSILON = 12
+FIRST_EPSILON = 0.01
 MIN_EPSILON_SQUARED = 1e-10
 MIN_TRIANGLE_WEIGHT = 0.02  # of the median area, so that slivers still count
 COFACTOR = np.array([[0, 0, 0, 1.0], [0, 0, -1.0, 0], [0, -1.0, 0, 0], [1.0, 0, 0, 0]])  # of J as (11, 21, 12, 22)
@@ -145,7 +147,7 @@ class _Energy:
         self.chain_offset = difference[:, ~self.free] @ self.fixed[~self.free]
         self.chain_step = np.concatenate(
             [
-                arc_lengths(problem.vertices[chain], step=True)
+                np.diff(arc_lengths(problem.vertices[chain]))
                 * (problem.fixed[chain[-1], 0] - problem.fixed[chain[0], 0])
                 for chain in problem.chains
             ]
@@ -239,13 +241,6 @@ class _Energy:
         return total, matrix.tocsc()
 
 
-def arc_lengths(points: NDArray[np.float64], *, step: bool = False) -> NDArray[np.float64]:
-    """Relative arc length along a polyline of (k, 3) points: (k,) from 0 to 1, or with ``step`` its (k-1,) steps."""
-    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    steps = steps / steps.sum()
-    return steps if step else np.append(0.0, np.cumsum(steps))
-
-
 def solve_map(problem: MapProblem, start: NDArray[np.float64], weights: MapWeights) -> NDArray[np.float64]:
     """Fold-free coordinates (n, 2) of every vertex.
 
@@ -262,7 +257,7 @@ def solve_map(problem: MapProblem, start: NDArray[np.float64], weights: MapWeigh
         else:
             wanted = float(np.sqrt(MIN_EPSILON_SQUARED + 0.04 * determinant.min() ** 2))
             if epsilon == 0.0:
-                epsilon, steps_at_epsilon = max(wanted, 0.3), 0
+                epsilon, steps_at_epsilon = max(wanted, FIRST_EPSILON), 0
             elif steps_at_epsilon >= STEPS_PER_EPSILON or decrease < 2e-3 * energy.value(unknown, epsilon):
                 epsilon, steps_at_epsilon = max(min(epsilon, wanted), 0.5 * epsilon), 0
             steps_at_epsilon += 1

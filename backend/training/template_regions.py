@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +15,6 @@ LIDS_WITHIN_MM = 6.0
 BROW_HALF_WIDTH_MM = 5.0
 LIP_BORDER_MM = 1.0  # the lip region reaches this far beyond the landmarks of the lips' outline
 FRONT_OF_NECK_MM = -118.0  # below this height is neck wherever the head's own skin ends
-
-
-class RegionInput(NamedTuple):
-    """source; positions (V, 3) mm neutral template vertices, the lattice's first; lattice; home (L,) ICT polygon."""
-
-    source: IctSource
-    positions: NDArray[np.float64]
-    lattice: Lattice
-    home: NDArray[np.int64]
 
 
 def _inside(outline: NDArray[np.float64], points: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
@@ -46,16 +35,19 @@ def _polyline(points: NDArray[np.float64], step_mm: float = 0.5) -> NDArray[np.f
     return np.concatenate([*pieces, points[-1:]])
 
 
-def skin_regions(data: RegionInput) -> dict[str, NDArray[np.int64]]:
-    """Region name to vertex ids, ascending; slit loops (lid_*, lip_*) in the order of Topology's description.
+def skin_regions(
+    source: IctSource, positions: NDArray[np.float64], lattice: Lattice, home: NDArray[np.int64]
+) -> dict[str, NDArray[np.int64]]:
+    """Region name to vertex ids, ascending, of the neutral template (V, 3) mm, the lattice's vertices first.
 
-    lid_upper_left and its like run along the lid's edge from inner to outer canthus, both included; lip_upper and
+    home (L,) is the ICT polygon that each lattice vertex lies on (or its mirror image does).
+
+    Slit loops are ordered: lid_upper_left and its like run along the lid's edge from inner to outer canthus, both included; lip_upper and
     lip_lower from the subject's right corner to the left one, both included.
     """
-    lattice, source = data.lattice, data.source
-    points = data.positions[: len(lattice.row)]
+    points = positions[: len(lattice.row)]
     landmarks = source.neutral[source.landmarks68]
-    corners = source.faces[SKIN_POLYGONS][data.home]
+    corners = source.faces[SKIN_POLYGONS][home]
     x, y, z = points.T
     face = (corners < FACE_VERTICES).all(1)
     narrow = (corners < NARROW_FACE_VERTICES).all(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import igl
 import numpy as np
 import scipy.sparse as sparse
@@ -28,21 +26,13 @@ LIPS_WITHIN_MM = 8.0
 NOSE_WITHIN_MM = 12.0
 
 
-class Sampled(Protocol):
-    """What is measured: a template, or anything with its sampling and topology."""
-
-    @property
-    def sampling(self) -> sparse.csr_matrix: ...
-
-    @property
-    def topology(self) -> Topology: ...
-
-
 def _split(quads: NDArray[np.integer]) -> NDArray[np.int64]:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int64)
 
 
-def surface_errors(source: IctSource, template: Sampled) -> dict[str, NDArray[np.float64]]:
+def surface_errors(
+    source: IctSource, sampling: sparse.csr_matrix, topology: Topology
+) -> dict[str, NDArray[np.float64]]:
     """Region name to distances (p,) in mm of points of the neutral ICT head to the template's skin.
 
     Points: vertices, edge middles and centres of ICT's polygons.
@@ -54,9 +44,9 @@ def surface_errors(source: IctSource, template: Sampled) -> dict[str, NDArray[np
     points = np.concatenate(
         [corners.mean(1), corners[:, :2].mean(1), corners[:, 1:3].mean(1), np.ascontiguousarray(corners[:, 0])]
     )
-    cells = template.topology.lattice_size**2
-    ours = np.ascontiguousarray(template.sampling @ positions)
-    squared, _, _ = igl.point_mesh_squared_distance(points, ours, _split(template.topology.quads[:cells]))
+    cells = topology.lattice_size**2
+    ours = np.ascontiguousarray(sampling @ positions)
+    squared, _, _ = igl.point_mesh_squared_distance(points, ours, _split(topology.quads[:cells]))
     distance = np.sqrt(squared)
 
     loops = [positions[loop] for loop in boundary_loops(polygons)]
@@ -80,7 +70,9 @@ def surface_errors(source: IctSource, template: Sampled) -> dict[str, NDArray[np
     }
 
 
-def flipped_quads(source: IctSource, template: Sampled, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
+def flipped_quads(
+    source: IctSource, sampling: sparse.csr_matrix, topology: Topology, positions: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """(N*N,) skin cells whose normal opposes the ICT surface's, for ICT vertices (n, 3) in any expression."""
     skin = source.faces[SKIN_POLYGONS]
     triangles = _split(skin)
@@ -92,10 +84,10 @@ def flipped_quads(source: IctSource, template: Sampled, positions: NDArray[np.fl
     for k in range(3):
         np.add.at(normal, triangles[:, k], face_normal)
     normal[SKIN_VERTICES] /= np.linalg.norm(normal[SKIN_VERTICES], axis=1, keepdims=True)
-    cells = template.topology.quads[: template.topology.lattice_size**2]
-    corners = (template.sampling @ positions)[cells]
+    cells = topology.quads[: topology.lattice_size**2]
+    corners = (sampling @ positions)[cells]
     ours = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-    theirs = (template.sampling @ normal)[cells].mean(1)
+    theirs = (sampling @ normal)[cells].mean(1)
     result: NDArray[np.bool_] = (ours * theirs).sum(1) <= 0.0
     return result
 
@@ -127,29 +119,29 @@ def border_edges(quads: NDArray[np.integer]) -> tuple[NDArray[np.int64], int]:
     return np.stack([single // size, single % size], 1), int((uses > 1).sum())
 
 
-def measure_template(source: IctSource, template: Sampled) -> dict[str, float]:
+def measure_sampling(source: IctSource, sampling: sparse.csr_matrix, topology: Topology) -> dict[str, float]:
     """Surface errors in mm (mean, 95th percentile, largest), flipped and concave skin cells at rest and by expression,
     borders."""
     report: dict[str, float] = {}
-    for name, distance in surface_errors(source, template).items():
+    for name, distance in surface_errors(source, sampling, topology).items():
         report[f"surface_{name}_mean_mm"] = float(distance.mean())
         report[f"surface_{name}_p95_mm"] = float(np.percentile(distance, 95))
         report[f"surface_{name}_max_mm"] = float(distance.max())
-    cells = template.topology.quads[: template.topology.lattice_size**2]
+    cells = topology.quads[: topology.lattice_size**2]
     names = [name for name in ARKIT_NAMES if name != "tongueOut"]
     total = 0
     for name, offsets in zip(["neutral", *names], [None, *source.expression]):
         positions = source.neutral if offsets is None else source.neutral + offsets
-        flips = int(flipped_quads(source, template, positions).sum())
-        folds = int(folded_quads(cells, template.sampling @ positions).sum())
+        flips = int(flipped_quads(source, sampling, topology, positions).sum())
+        folds = int(folded_quads(cells, sampling @ positions).sum())
         if flips:
             report[f"flips_{name}"] = float(flips)
         if folds:
             report[f"concave_{name}"] = float(folds)
         total += flips
     report["flips_total"] = float(total)
-    edges, broken = border_edges(template.topology.quads)
-    report["vertices"] = float(template.sampling.shape[0])
+    edges, broken = border_edges(topology.quads)
+    report["vertices"] = float(sampling.shape[0])
     report["border_edges"] = float(len(edges))
     report["non_manifold_edges"] = float(broken)
     return report

@@ -9,20 +9,25 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.sparse.csgraph import dijkstra
 
-from .template_half import boundary_loops, triangulate
+from .catmull_clark import LimitSurface
+from .template_half import HalfHead, SourceSkin, boundary_loops, edge_graph, triangulate
+from .template_lattice import Lattice
+from .template_layout import TemplateSettings
 from .template_map import harmonic_map
-from .template_sampling import LimitSurface, places_on_limit, triangle_places
+from .template_sampling import places_on_limit, triangle_places
 
-RAY_SAMPLES = 400
-SMOOTH_LENGTHS = 9  # samples of the moving average round the loop that evens out the rays' lengths
+SMOOTH_LENGTHS = 9  # rays in the moving average round the loop that evens out the rings
+# Places along a ray, 1 at the opening, 0 at the pole: a Tutte map shrinks what lies deep, hence ever closer there.
+RAY = np.concatenate([np.linspace(1.0, 0.5, 201), 0.5 * np.geomspace(1.0, 1e-5, 500)[1:], [0.0]])
 
 
 class SocketDisk(NamedTuple):
-    """A socket of the source mesh, flattened to the unit disk.
+    """A socket of the source's skin, flattened to the unit disk.
 
-    vertices (k,) source ids; quads (m, 4), triangles (2m, 3) local; polygon (m,) source polygons
-    plane (k, 2) Tutte map, the opening on the unit circle
+    vertices (k,) skin ids; quads (m, 4), triangles (2m, 3) local; polygon (m,) skin quads
+    plane (k, 2) Tutte map, the opening on the unit circle; pole (2,) where the rings close, the socket's deepest place
     """
 
     vertices: NDArray[np.int64]
@@ -30,29 +35,96 @@ class SocketDisk(NamedTuple):
     triangles: NDArray[np.int64]
     polygon: NDArray[np.int64]
     plane: NDArray[np.float64]
+    pole: NDArray[np.float64]
 
 
-def flatten_socket(
-    positions: NDArray[np.float64],
-    faces: NDArray[np.int64],
-    polygon: NDArray[np.int64],
+class Socket(NamedTuple):
+    """sampling (rings * l + 1, n') csr on the skin's limit surface, ring by ring, pole last; loop (l,) its opening."""
+
+    sampling: sparse.csr_matrix
+    loop: NDArray[np.int64]
+    rings: int
+
+
+def build_sockets(
+    skin: SourceSkin,
+    half: HalfHead,
+    plane: NDArray[np.float64],
+    surface: LimitSurface,
+    lattice: Lattice,
+    settings: TemplateSettings,
+) -> dict[str, Socket]:
+    """Mouth bag, left and right eye socket, each from its slit's loop inwards; the right one's rows are empty, as the
+    right half is the left's mirror image.
+
+    plane (n, 2) lattice coordinates of the half head's vertices; surface the limit of all quads of the skin.
+    """
+    column = np.zeros(len(skin.vertices))
+    column[half.source] = plane[:, 0]
+    corner = settings.nodes(settings.mouth_half_width)
+    inner, outer = (settings.nodes(units) for units in settings.eye_columns)
+
+    upper, lower = half.source[half.mouth_upper], half.source[half.mouth_lower]
+    mouth = np.concatenate([upper, lower, skin.mirror[upper], skin.mirror[lower]])
+    along = np.concatenate([column[upper], column[lower], -column[upper], -column[lower]])
+    below = np.repeat([False, True, False, True], [len(upper), len(lower)] * 2)
+    bag = _flatten(skin, skin.mouth_socket, mouth, _angle(0.5 + 0.5 * along / corner, below), symmetric=True)
+
+    upper, lower = half.source[half.eye_upper], half.source[half.eye_lower]
+    lids = np.concatenate([upper, lower])
+    below = np.repeat([False, True], [len(upper), len(lower)])
+    eye = _flatten(skin, skin.eye_socket_left, lids, _angle((column[lids] - inner) / (outer - inner), below))
+
+    left = Socket(
+        _socket_rings(skin, eye, surface, len(lattice.eye_left), settings.socket_rings, settings.first_ring_mm),
+        lattice.eye_left,
+        settings.socket_rings,
+    )
+    return {
+        "mouth_bag": Socket(
+            _socket_rings(skin, bag, surface, len(lattice.mouth), settings.mouth_rings, settings.first_ring_mm),
+            lattice.mouth,
+            settings.mouth_rings,
+        ),
+        "socket_left": left,
+        "socket_right": Socket(sparse.csr_matrix(left.sampling.shape), lattice.eye_right, settings.socket_rings),
+    }
+
+
+def _angle(along: NDArray[np.float64], below: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Place on the unit circle of a slit's vertices: ``along`` it from 0 left to 1 right, the lower edge below."""
+    result: NDArray[np.float64] = np.where(below, -1.0, 1.0) * np.pi * (1.0 - along)
+    return result
+
+
+def _flatten(
+    skin: SourceSkin,
+    part: slice,
     opening: NDArray[np.int64],
     angle: NDArray[np.float64],
+    *,
+    symmetric: bool = False,
 ) -> SocketDisk:
-    """Flatten socket polygons ``faces[polygon]`` to the unit disk.
+    """Flatten a socket to the unit disk.
 
-    positions (n, 3) mm; opening (b,) source vertices of the socket's border and angle (b,) radians: where on the unit
-    circle each goes. The border must be exactly these vertices.
+    part the socket's range of quads; opening (b,) skin vertices of its border and angle (b,) radians: where on the
+    unit circle each goes. A symmetric socket's pole is looked for on the midline.
     """
-    ids, local = np.unique(faces[polygon], return_inverse=True)
-    quads = local.reshape(-1, 4)
+    polygon = np.arange(len(skin.quads))[part]
+    ids, local = np.unique(skin.quads[polygon], return_inverse=True)
+    quads, vertices = local.reshape(-1, 4), skin.vertices[ids]
     border = boundary_loops(quads)[-1]
     fixed = np.full((len(ids), 2), np.nan)
     fixed[np.searchsorted(ids, opening)] = np.stack([np.cos(angle), np.sin(angle)], 1)
     if np.isnan(fixed[border]).any():
         raise ValueError("the opening does not cover the socket's border")
-    triangles = triangulate(positions[ids], quads, np.empty(0, dtype=np.int64))
-    return SocketDisk(ids, quads, triangles, polygon, harmonic_map(positions[ids], triangles, fixed))
+    triangles = triangulate(vertices, quads, np.empty(0, dtype=np.int64))
+    plane = harmonic_map(vertices, triangles, fixed)
+
+    depth = dijkstra(edge_graph(vertices, quads), indices=border, min_only=True)
+    deepest = int(np.where(vertices[:, 0] == 0.0, depth, -1.0).argmax() if symmetric else depth.argmax())
+    pole = plane[deepest] * ([0.0, 1.0] if symmetric else [1.0, 1.0])
+    return SocketDisk(ids, quads, triangles, polygon, plane, pole)
 
 
 def _locate(disk: SocketDisk, points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -84,47 +156,36 @@ def ring_depths(length_mm: float, rings: int, first_mm: float) -> NDArray[np.flo
     return (depth / depth[-1] * length_mm)[:-1]
 
 
-def socket_rings(
-    positions: NDArray[np.float64],
-    faces: NDArray[np.int64],
-    disk: SocketDisk,
-    surface: LimitSurface,
-    angle: NDArray[np.float64],
-    rings: int,
-    first_mm: float,
+def _socket_rings(
+    skin: SourceSkin, disk: SocketDisk, surface: LimitSurface, count: int, rings: int, first_mm: float
 ) -> sparse.csr_matrix:
-    """Sample rings from the opening inwards and the pole.
+    """Sample rings of ``count`` vertices from the opening inwards, and the pole.
 
-    positions (n, 3) mm neutral source; faces (P, 4) source polygons; surface the limit of all skin polygons (their
-    order that of ``faces``); angle (l,) where the loop's vertices stand on the unit circle. Rings are set along the
-    disk's rays by arc length on the surface, so that the first lies ``first_mm`` behind the edge all round.
-
-    Returns (rings * l + 1, n) csr: ring by ring from the opening, the pole last.
+    Rings are set along the disk's rays by arc length on the surface, so that the first lies ``first_mm`` behind the
+    edge all round. Returns (rings * count + 1, n') csr: ring by ring from the opening, the pole last.
     """
-    count = len(angle)
-    radius = np.linspace(1.0, 0.0, RAY_SAMPLES)
-    direction = np.stack([np.cos(angle), np.sin(angle)], 1)
-    triangle, weights = _locate(disk, (radius[:, None, None] * direction).reshape(-1, 2))
-    corners = positions[disk.vertices[disk.triangles[triangle]]]
-    points = np.einsum("pk,pki->pi", weights, corners).reshape(RAY_SAMPLES, count, 3)
+    # A loop runs along the upper edge from left (angle pi) to right (0), then back below.
+    angle = np.pi * (1.0 - 2.0 * np.arange(count) / count)
+    spoke = np.stack([np.cos(angle), np.sin(angle)], 1) - disk.pole
+    triangle, weights = _locate(disk, (disk.pole + RAY[:, None, None] * spoke).reshape(-1, 2))
+    corners = skin.vertices[disk.vertices[disk.triangles[triangle]]]
+    points = np.einsum("pk,pki->pi", weights, corners).reshape(len(RAY), count, 3)
     steps = np.linalg.norm(np.diff(points, axis=0), axis=2)
-    depth = np.concatenate([np.zeros((1, count)), np.cumsum(steps, 0)])  # (samples, l)
+    depth = np.concatenate([np.zeros((1, count)), np.cumsum(steps, 0)])
 
-    chosen = np.empty((rings, count))
-    for k in range(count):
-        wanted = ring_depths(float(depth[-1, k]), rings, first_mm)
-        chosen[:, k] = np.interp(wanted, depth[:, k], radius)
     # Even out round the loop, ring by ring, so that neighbouring rays step alike; a mean keeps rings apart.
+    wanted = np.stack([ring_depths(length, rings, first_mm) for length in depth[-1]], 1)
     kernel = np.arange(SMOOTH_LENGTHS) - SMOOTH_LENGTHS // 2
-    chosen = chosen[:, (np.arange(count)[:, None] + kernel) % count].mean(2)
+    wanted = wanted[:, (np.arange(count)[:, None] + kernel) % count].mean(2)
+    chosen = np.stack([np.interp(wanted[:, k], depth[:, k], RAY) for k in range(count)], 1)
 
-    places = np.concatenate([(chosen[:, :, None] * direction).reshape(-1, 2), np.zeros((1, 2))])
+    places = np.concatenate([(disk.pole + chosen[:, :, None] * spoke).reshape(-1, 2), disk.pole[None]])
     triangle, weights = _locate(disk, places)
     quad, square = triangle_places(disk.quads, disk.triangles, triangle, weights)
     columns, values = places_on_limit(surface, disk.polygon[quad], square)
     rows = np.repeat(np.arange(len(places)), 4)
-    select = sparse.csr_matrix((values.ravel(), (rows, columns.ravel())), (len(places), surface.matrix.shape[0]))
-    return (select @ surface.matrix).tocsr()
+    shape = (len(places), surface.matrix.shape[0])
+    return sparse.csr_matrix((values.ravel(), (rows, columns.ravel())), shape) @ surface.matrix
 
 
 def socket_faces(
@@ -157,3 +218,13 @@ def socket_faces(
     cap_u = np.stack([u[even + 2], u[even + 1], u[even], u[even + 1]], 1)
     cap_v = np.stack([np.full(len(even), v[rings])] * 3 + [np.full(len(even), v[rings + 1])], 1)
     return np.concatenate([quads, cap]), np.concatenate([uv, np.stack([cap_u, cap_v], 2)])
+
+
+def socket_mirror(twin: NDArray[np.int64], loop: int) -> NDArray[np.int64]:
+    """Vertices at the mirrored places of a socket; ``twin`` its twin's (or its own) ids, ring by ring, pole last.
+
+    A loop runs over the upper edge with growing column: mirrored, place i of a loop of l is place l/2 - i.
+    """
+    rings = twin[:-1].reshape(-1, loop)
+    result: NDArray[np.int64] = np.append(rings[:, (loop // 2 - np.arange(loop)) % loop].ravel(), twin[-1])
+    return result
