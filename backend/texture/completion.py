@@ -58,12 +58,26 @@ class SmoothFill(NamedTuple):
     skin: NDArray[np.float64]
 
 
+class PhotoColours(NamedTuple):
+    """The photo at the vertices.
+
+    colour       (V, 3) blurred photo, sRGB 0..1
+    seen         (V,) 0..1, weight of the photo
+    skin_like    (V,) 0..1, how much ``colour`` is skin's; brows and beards spread less
+    guess, trust (V, 3) and (V,) 0..1: colour expected where neither half of the face is seen, and how firmly
+    """
+
+    colour: NDArray[np.floating[Any]]
+    seen: NDArray[np.floating[Any]]
+    skin_like: NDArray[np.floating[Any]]
+    guess: NDArray[np.floating[Any]]
+    trust: NDArray[np.floating[Any]]
+
+
 def smooth_fill(
     graph: SkinGraph,
-    colour: FloatArray,
-    seen: FloatArray,
+    photo: PhotoColours,
     mirror: NDArray[np.integer[Any]] | None,
-    skin_like: FloatArray,
     tone: FloatArray,
     settings: CompletionSettings,
 ) -> SmoothFill:
@@ -71,30 +85,38 @@ def smooth_fill(
 
     Parameters
     ----------
-    colour : (V, 3) blurred photo at the vertices, sRGB 0..1
-    seen : (V,) 0..1, weight of the photo
+    graph : of the skin
+    photo : what is known
     mirror : (V,) vertex at the mirrored place, or None: then there is no layer 2
-    skin_like : (V,) 0..1, how much ``colour`` is skin's; brows and beards spread less
-    tone : (3,) or (V, 3) sRGB 0..1
+    tone : (3,) sRGB 0..1
+    settings : CompletionSettings
     """
-    offset = np.zeros(np.shape(colour))
-    mixed, known = np.asarray(colour, dtype=np.float64), np.asarray(seen, dtype=np.float64)
+    mixed, known = photo.colour.astype(np.float64), photo.seen.astype(np.float64)
+    offset = np.zeros_like(mixed)
     if mirror is not None:
         both = np.minimum(known, known[mirror])
         difference = mixed - mixed[mirror]
         offset = graph.extend(
             difference, settings.data_weight * both, np.zeros(3), settings.mirror_reach_mm, tolerance=3e-3
         )
-        other = (1.0 - known) * mirror_weight(known[mirror])
-        total = known + other
-        mixed = known[:, None] * mixed + other[:, None] * (mixed[mirror] + offset)
-        mixed /= np.maximum(total, 1e-6)[:, None]
-        known = total
-    weight = settings.data_weight * known**2 * (0.05 + 0.95 * np.asarray(skin_like))
+        mixed, known = _add(mixed, known, mixed[mirror] + offset, mirror_weight(known[mirror]))
+    mixed, known = _add(mixed, known, photo.guess, photo.trust)
+    weight = settings.data_weight * known**2 * (0.05 + 0.95 * photo.skin_like)
     share = known[:, None]
     start = share * (mixed - tone) + tone
     skin = graph.extend(mixed, weight, tone, settings.tone_reach_mm, start=start)
     return SmoothFill(offset, skin)
+
+
+def _add(
+    colour: NDArray[np.float64], known: NDArray[np.float64], other: FloatArray, weight: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Put another colour (V, 3) of some weight (V,) under what is known; both results together."""
+    extra = (1.0 - known) * weight
+    total = known + extra
+    mixed: NDArray[np.float64] = known[:, None] * colour + extra[:, None] * other
+    mixed /= np.maximum(total, 1e-6)[:, None]
+    return mixed, total
 
 
 def mirror_weight(seen_there: FloatArray) -> NDArray[np.floating[Any]]:
@@ -202,5 +224,5 @@ def _footprint(position: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W) mm between neighbouring texels, the longer way; jumps at UV cuts are smoothed over."""
     across = np.pad(np.linalg.norm(np.diff(position, axis=1), axis=-1), ((0, 0), (0, 1)), mode="edge")
     down = np.pad(np.linalg.norm(np.diff(position, axis=0), axis=-1), ((0, 1), (0, 0)), mode="edge")
-    longer: NDArray[np.float32] = cv2.medianBlur(np.maximum(across, down).astype(np.float32), 5)
-    return longer
+    longer = np.maximum(across, down).astype(np.float32)
+    return np.asarray(cv2.medianBlur(longer, 5), dtype=np.float32)

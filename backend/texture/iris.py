@@ -12,21 +12,35 @@ from .skin_mask import polygon_mask, to_lab
 
 FloatArray = NDArray[np.floating[Any]]
 # The ring between pupil and limbus, in iris radii: pupils in indoor light reach about 0.45.
-INNER, OUTER = 0.48, 0.88
+IRIS_RING = (0.48, 0.88)
+WHITE_RING = (1.15, 2.6)
 LEAST_PIXELS = 12
 TYPICAL_BROWN = (96, 66, 48)
-WELL_LIT_SCLERA = 0.68  # sRGB, mean of the channels
+SCLERA = np.array([0.77, 0.73, 0.71])  # sRGB of the whites in a well lit portrait
+MOST_GAIN = 2.5  # of linear light, from the photo's eyes to well lit ones
 
 
-class IrisColour(NamedTuple):
-    """``rgb`` (3,) uint8 sRGB; ``pixels`` it was measured on, 0 where the irises cannot be seen."""
+class EyeColours(NamedTuple):
+    """What the photo says about the eyes.
 
-    rgb: NDArray[np.uint8]
+    iris    (3,) uint8 sRGB as it looks in good light
+    light   0.65 to 1: how bright eyes and teeth should be painted to suit the photo
+    pixels  number of pixels that the iris was measured on, 0 where it cannot be seen
+    """
+
+    iris: NDArray[np.uint8]
+    light: float
     pixels: int
 
 
-def iris_colour(photo: NDArray[np.uint8], landmarks: FloatArray) -> IrisColour:
+def eye_colours(photo: NDArray[np.uint8], landmarks: FloatArray) -> EyeColours:
     """Median colour of both irises' visible rings, without pupil, highlights, lids and lashes.
+
+    Eyes lie in the shadow of brows and lids. The whites beside the iris get the same light, so they say how much
+    brighter the iris is than it looks: its colour is scaled as the whites' must be to look well lit.
+
+    The skin's texture keeps the photo's light; painted eyes and teeth must not outshine it. ``light`` dims them as
+    the whites are dimmed, but half as much (a root), because the lids' shadow is not theirs to keep.
 
     Parameters
     ----------
@@ -35,51 +49,43 @@ def iris_colour(photo: NDArray[np.uint8], landmarks: FloatArray) -> IrisColour:
 
     Returns
     -------
-    IrisColour. Where fewer than a dozen pixels show iris (closed or tiny eyes), ``pixels`` is 0 and the colour a
+    EyeColours. Where fewer than a dozen pixels show iris (closed or tiny eyes), ``pixels`` is 0 and the colour a
     typical brown, the most common of the world: the caller warns.
     """
     points = np.asarray(landmarks, dtype=np.float64)[:, :2]
-    found = [
-        _ring(photo, points[list(iris)], points[list(outline)])
-        for iris, outline in ((RIGHT_IRIS, RIGHT_EYE_LOOP), (LEFT_IRIS, LEFT_EYE_LOOP))
-    ]
-    colours = np.concatenate(found)
-    if len(colours) < LEAST_PIXELS:
-        return IrisColour(np.array(TYPICAL_BROWN, np.uint8), 0)
-    lab = to_lab(colours)
-    lightness = lab[:, 0]
+    eyes = [(points[list(i)], points[list(o)]) for i, o in ((RIGHT_IRIS, RIGHT_EYE_LOOP), (LEFT_IRIS, LEFT_EYE_LOOP))]
+    whites = np.concatenate([_ring(photo, iris, outline, WHITE_RING) for iris, outline in eyes])
+    gain, light = np.ones(3), 1.0
+    if len(whites) >= LEAST_PIXELS:
+        # Lids and lashes darken most of it; the brighter part is what one takes for white.
+        brightness = whites.mean(1)
+        shown = np.median(whites[brightness >= np.quantile(brightness, 0.6)], axis=0)
+        light = float(np.clip(np.sqrt(shown.mean() / SCLERA.mean()), 0.65, 1.0))
+        ratio = _linear(SCLERA) / np.maximum(_linear(shown), 1e-3)
+        level = float(np.clip(ratio.mean(), 1.0, MOST_GAIN))
+        # Whites are more or less red in everybody: follow their tint by a fifth at most.
+        gain = level * np.clip(ratio / ratio.mean(), 0.8, 1.2)
+
+    irises = np.concatenate([_ring(photo, iris, outline, IRIS_RING) for iris, outline in eyes])
+    if len(irises) < LEAST_PIXELS:
+        return EyeColours(np.array(TYPICAL_BROWN, np.uint8), light, 0)
     # Highlights are bright; the lashes' shadow and what remains of the pupil are dark; sclera is bright and grey.
+    lightness = to_lab(irises)[:, 0]
     low, high = np.quantile(lightness, [0.25, 0.85])
-    kept = colours[(lightness >= low) & (lightness <= high)]
-    return IrisColour(np.round(np.median(kept, axis=0) * 255).astype(np.uint8), len(kept))
+    kept = irises[(lightness >= low) & (lightness <= high)]
+    colour = np.minimum(_linear(np.median(kept, axis=0)) * gain, _linear(0.9 * SCLERA))
+    srgb = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 1e-9) ** (1 / 2.4) - 0.055)
+    return EyeColours(np.round(srgb * 255).astype(np.uint8), light, len(kept))
 
 
-def eye_light(photo: NDArray[np.uint8], landmarks: FloatArray) -> float:
-    """How bright painted eyes and teeth should be, 0.65 to 1, by the whites of the eyes in the photo.
-
-    The skin's texture keeps the photo's light. Eyes and teeth, which are painted, must not outshine it: in a dim
-    photo they are dimmed by this factor, half as much (a root) as the whites, which also lie in the lids' shadow.
-    Without visible sclera it is 1.
-    """
-    points = np.asarray(landmarks, dtype=np.float64)[:, :2]
-    whites = np.concatenate(
-        [
-            _ring(photo, points[list(iris)], points[list(outline)], (1.15, 2.6))
-            for iris, outline in ((RIGHT_IRIS, RIGHT_EYE_LOOP), (LEFT_IRIS, LEFT_EYE_LOOP))
-        ]
-    )
-    if len(whites) < LEAST_PIXELS:
-        return 1.0
-    # Lids and lashes darken most of it; the brighter part is what one takes for white.
-    brightness = float(np.quantile(whites.mean(1), 0.75))
-    return float(np.clip(np.sqrt(brightness / WELL_LIT_SCLERA), 0.65, 1.0))
+def _linear(srgb: FloatArray) -> NDArray[np.float64]:
+    """sRGB 0..1 to linear light."""
+    values = np.asarray(srgb, dtype=np.float64)
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def _ring(
-    photo: NDArray[np.uint8],
-    iris: NDArray[np.float64],
-    outline: NDArray[np.float64],
-    radii: tuple[float, float] = (INNER, OUTER),
+    photo: NDArray[np.uint8], iris: NDArray[np.float64], outline: NDArray[np.float64], radii: tuple[float, float]
 ) -> NDArray[np.float64]:
     """(n, 3) sRGB 0..1 of one eye's pixels between two radii (of the iris) that lie in the open eye."""
     centre = iris[0]
@@ -93,7 +99,7 @@ def _ring(
     distance = np.hypot(x - centre[0], y - centre[1]) / radius
     # Keep away from the lids: their edge and their shadow fall on the eye.
     middle = outline.mean(0)
-    open_eye = polygon_mask((y1 - y0, x1 - x0), (outline - middle) * [1.0, 0.8] + middle - [x0, y0])
+    open_eye = polygon_mask((y1 - y0, x1 - x0), (outline - middle) * [0.92, 0.8] + middle - [x0, y0])
     ring = open_eye & (distance > radii[0]) & (distance < radii[1])
     colours: NDArray[np.float64] = photo[y0:y1, x0:x1][ring].astype(np.float64) / 255.0
     return colours

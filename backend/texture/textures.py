@@ -20,8 +20,10 @@ from ..face_model.base import HeadGeometry
 from ..fitting.coarse import Fit
 from ..mesh.texel_map import UvSampler, uv_sampler
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
+from .cavity import openness
 from .completion import (
     CompletionSettings,
+    PhotoColours,
     SmoothFill,
     grain_on_surface,
     grain_tile,
@@ -29,7 +31,7 @@ from .completion import (
     mottling,
     smooth_fill,
 )
-from .iris import eye_light, iris_colour
+from .iris import eye_colours
 from .mesh_field import SkinGraph, skin_graph, vertex_normals
 from .part_textures import eye_texture, mouth_texture, teeth_texture
 from .skin_mask import SkinMask, SkinMaskSettings, lip_colour, skin_mask
@@ -42,9 +44,11 @@ PART_SIZE = 512  # textures of eyes, mouth and teeth
 
 @dataclass(frozen=True)
 class TextureSettings:
-    """size: S of the skin texture, texels; the rest: settings of the stages."""
+    """size: S of the skin texture, texels; cavity: how much darker the inside of nostrils is where it is invented;
+    the rest: settings of the stages."""
 
     size: int = 2048
+    cavity: float = 0.72
     unwrap: UnwrapSettings = field(default_factory=UnwrapSettings)
     mask: SkinMaskSettings = field(default_factory=SkinMaskSettings)
     completion: CompletionSettings = field(default_factory=CompletionSettings)
@@ -76,7 +80,8 @@ class Surface:
     """The head as the stages need it.
 
     topology ; neutral (V, 3) mm ; camera_mm (V, 3) as it stands in the photo, camera frame ; graph of the skin ;
-    uv (V, 2) of the skin's vertices (a place on one side where a vertex lies on a cut)
+    uv (V, 2) of the skin's vertices (a place on one side where a vertex lies on a cut) ; openness (V,) 0..1, low
+    inside nostrils and in the folds of the ears
     """
 
     topology: Topology
@@ -84,6 +89,7 @@ class Surface:
     camera_mm: NDArray[np.float64]
     graph: SkinGraph
     uv: NDArray[np.float64]
+    openness: NDArray[np.float64]
 
 
 def make_textures(
@@ -128,22 +134,22 @@ def make_textures(
 
     coarse = uv_sampler(topology, "skin", max(64, size // 2))
     seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
-    fill = _fill(surface, view, points, mask, seen, settings)
+    lips = lip_colour(photo_pixels, landmarks, mask.model)
+    fill = _fill(surface, view, points, mask, seen, lips, settings)
     offset, fill_image = _fill_images(surface, view, in_view, fill, coarse, settings)
     layers = _Layers(seen, _mirror_share(seen, seen_mirrored), offset, fill_image)
     albedo, visibility = _blend(surface, view, points, layers, size)
 
-    iris, light = iris_colour(photo_pixels, landmarks), eye_light(photo_pixels, landmarks)
-    lips = lip_colour(photo_pixels, landmarks, mask.model)
+    eyes = eye_colours(photo_pixels, landmarks)
     warnings = []
-    if not iris.pixels:
+    if not eyes.pixels:
         warnings.append("The irises cannot be seen in the photo, so they got a typical brown.")
     return Textures(
         albedo=albedo,
         visibility=visibility,
-        iris=_dimmed(eye_texture(_triple(iris.rgb / light), PART_SIZE), light),
+        iris=_dimmed(eye_texture(_triple(eyes.iris), PART_SIZE), eyes.light),
         mouth=mouth_texture(_triple(lips), _triple(mask.model.tone * 255.0), PART_SIZE),
-        teeth=_dimmed(teeth_texture(PART_SIZE), light),
+        teeth=_dimmed(teeth_texture(PART_SIZE), eyes.light),
         effective_size=min(size, max(1, round(size * view.px_per_texel))),
         warnings=tuple(warnings),
     )
@@ -155,7 +161,7 @@ def _dimmed(texture: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
 
 
 def _triple(colour: FloatArray | NDArray[np.uint8]) -> tuple[float, float, float]:
-    red, green, blue = (min(float(channel), 255.0) for channel in colour)
+    red, green, blue = (float(channel) for channel in colour)
     return red, green, blue
 
 
@@ -176,7 +182,8 @@ def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
     used = quads >= 0
     uv = np.zeros((len(head.neutral), 2))
     uv[quads[used]] = corner_uv[used]
-    return Surface(topology, head.neutral, camera_mm, skin_graph(topology, head.neutral), uv)
+    graph = skin_graph(topology, head.neutral)
+    return Surface(topology, head.neutral, camera_mm, graph, uv, openness(topology, head.neutral, graph))
 
 
 def _confidence(
@@ -216,7 +223,7 @@ def _allowed(surface: Surface) -> NDArray[np.float64]:
     """(V,) where the photo may go at all.
 
     Ears never lie exactly on the photo's, and on the neck there are collars, shadows and hair: both take the skin's
-    own colour.
+    own colour. What a photo shows deep in a nostril depends on the last half millimetre of the fit.
     """
     regions = surface.topology.regions
     allowed = np.ones(len(surface.neutral))
@@ -225,6 +232,7 @@ def _allowed(surface: Surface) -> NDArray[np.float64]:
             allowed[regions[name]] = 0.0
     if "narrow_face" in regions:
         allowed[regions["narrow_face"]] = 1.0
+    allowed *= np.clip((surface.openness - 0.2) / 0.25, 0.0, 1.0)
     return surface.graph.smooth(allowed, 2)
 
 
@@ -234,6 +242,7 @@ def _fill(
     points: NDArray[np.float64],
     mask: SkinMask,
     seen: NDArray[np.float32],
+    lips: NDArray[np.uint8],
     settings: TextureSettings,
 ) -> SmoothFill:
     """Solve the smooth layers from the photo's colours at the vertices."""
@@ -246,10 +255,15 @@ def _fill(
     skin_like = mask.model.likelihood(colour)
     size = seen.shape[0]
     texel = np.stack([surface.uv[:, 0], 1.0 - surface.uv[:, 1]], axis=1) * size
-    known = sample(seen, texel, cv2.INTER_LINEAR)
-    return smooth_fill(
-        surface.graph, colour, known, surface.topology.mirror, skin_like, mask.model.tone, settings.completion
-    )
+    known = sample(seen, texel, cv2.INTER_LINEAR).astype(np.float64)
+    # Lips that a smile stretched or hid have the lips' colour all the same.
+    guess, trust = np.zeros_like(colour), np.zeros(len(known))
+    if "lips" in surface.topology.regions:
+        guess[:] = lips / 255.0
+        trust[surface.topology.regions["lips"]] = 0.5
+        trust = surface.graph.smooth(trust, 2)
+    photo = PhotoColours(colour, known, skin_like, guess, trust)
+    return smooth_fill(surface.graph, photo, surface.topology.mirror, mask.model.tone, settings.completion)
 
 
 def _fill_images(
@@ -263,7 +277,9 @@ def _fill_images(
     """Offset of the mirrored photo and the finished fill at the coarse size, (S', S', 3) float32 each."""
     neutral = surface.neutral
     normal = vertex_normals(neutral, surface.topology.quads)
-    mottled = fill.skin * mottling(neutral, settings.completion)
+    # A cavity's colour is deeper, not only darker: light that comes out of it has met the skin more than once.
+    shade = 1.0 - settings.cavity * (1.0 - surface.openness)
+    mottled = fill.skin * mottling(neutral, settings.completion) * shade[:, None] ** [0.8, 1.0, 1.05]
     cheek = in_view[[50, 280]]
     width = float(np.linalg.norm(in_view[234] - in_view[454]))
     # The cheek that looks more at the camera: the one farther from the outline.

@@ -37,8 +37,8 @@ class UnwrapSettings:
     crop_margin: float = 0.6
     depth_buffer_px: int = 720
     depth_bias_mm: float = 2.0
-    cosine_none: float = 0.22
-    cosine_full: float = 0.5
+    cosine_none: float = 0.26
+    cosine_full: float = 0.55
     warp_scales: tuple[float, ...] = (0.25, 0.1, 0.045)
 
 
