@@ -356,4 +356,5 @@ def test_built_in_model_lends_its_landmarks(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, **facescape_arrays())
     facescape = load_face_model(path)
-    assert facescape.embedding.landmark.max() < 468 and len(facescape.embedding.landmark) > 400
+    on_skin = built_in.embedding.landmark < 468  # the file has no eyeballs that could bear irises
+    assert np.array_equal(facescape.embedding.landmark, built_in.embedding.landmark[on_skin])
