@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import TopologyMismatch
 from .base import FaceModel, HeadGeometry
-from .bilinear_file import BilinearData, PartMotion, parse_model, read_model
+from .bilinear_file import BilinearData, parse_model, read_model
 from .correctives import apply_correctives
 
 _KEPT_SUBSETS = 8
@@ -50,10 +50,12 @@ class BilinearModel(FaceModel):
     Attributes
     ----------
     report : what was measured when the model was built, name -> number
+    path : the file that the model was loaded from, if it was
     """
 
     name = "Facewright"
     report: Mapping[str, float]
+    path: Path | None = None
 
     def __init__(self, data: BilinearData, sha256: str) -> None:
         self.sha256 = sha256
@@ -68,12 +70,22 @@ class BilinearModel(FaceModel):
         self._sampled = int(data.sampling.shape[0])
         #: Sampling of the moving control vertices only; 32 bits halve the time, and offsets are small.
         self._moving_sampling = sp.csr_matrix(data.sampling[:, data.moving], dtype=np.float32)
+        #: Per part its pivot on the mean head (3,) and the pivot's identity modes (I, 3), mm.
+        self._pivots = [
+            (
+                part.pivot_weights @ data.neutral[part.pivot_vertices],
+                np.einsum("p,ipk->ik", part.pivot_weights, data.identity[:, part.pivot_vertices]),
+            )
+            for part in data.parts
+        ]
         self._subsets: OrderedDict[bytes, _Subset] = OrderedDict()
 
     @classmethod
     def load(cls, path: Path) -> BilinearModel:
         """Read a model file. Raises ModelFileInvalid."""
-        return cls(*read_model(path))
+        model = cls(*read_model(path))
+        model.path = path
+        return model
 
     @classmethod
     def from_bytes(cls, raw: bytes, name: str = "The face model") -> BilinearModel:
@@ -84,6 +96,12 @@ class BilinearModel(FaceModel):
     def sampling(self) -> sp.csr_matrix:
         """(V_s, C_s) csr: the mesh's first V_s vertices from the control mesh's skin."""
         return self._data.sampling
+
+    @property
+    def ranks(self) -> tuple[int, int, int]:
+        """Tucker ranks of vertices, blendshapes and identity."""
+        vertex, blendshape, identity = self._data.core.shape
+        return vertex, blendshape, identity
 
     def neutral(
         self, identity: NDArray[np.float64], vertices: NDArray[np.int64] | None = None
@@ -108,10 +126,10 @@ class BilinearModel(FaceModel):
             offsets = np.zeros((count, len(subset.neutral), 3))
             skin = (subset.vertex_factor @ weights).T + subset.mean
             offsets[:, subset.skin] = skin.reshape(count, -1, 3)
-            for part, (here, own) in zip(self._data.parts, subset.part_rows):
+            places = self.neutral(identity, vertices)
+            for index, (here, own) in enumerate(subset.part_rows):
                 if len(here):
-                    places = subset.neutral[here] + (identity @ subset.identity).reshape(-1, 3)[here]
-                    offsets[:, here] = self._part_offsets(part, identity, places, own, anchors)
+                    offsets[:, here] = self._part_offsets(index, identity, places[here], own, anchors)
             return offsets
 
         data = self._data
@@ -123,9 +141,9 @@ class BilinearModel(FaceModel):
         offsets = np.zeros((count, self._vertex_count, 3))
         offsets[:, : self._sampled] = sampled.reshape(-1, 3, count).transpose(2, 0, 1)
         places = self._control_neutral(identity)
-        for part in data.parts:
+        for index, part in enumerate(data.parts):
             here = part.vertices - data.skin_controls + self._sampled
-            offsets[:, here] = self._part_offsets(part, identity, places[part.vertices], None, anchors)
+            offsets[:, here] = self._part_offsets(index, identity, places[part.vertices], None, anchors)
         return offsets
 
     def identity_basis(self, vertices: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -173,17 +191,16 @@ class BilinearModel(FaceModel):
 
     def _part_offsets(
         self,
-        part: PartMotion,
+        index: int,
         identity: NDArray[np.float64],
         places: NDArray[np.float64],
         rows: NDArray[np.int64] | None,
         anchors: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """(E, n, 3) mm of a part's vertices ``rows`` (all where None), which lie at ``places`` (n, 3) at rest."""
-        data = self._data
-        shift = np.tensordot(identity, data.identity[:, part.pivot_vertices], 1)
-        pivot = part.pivot_weights @ (data.neutral[part.pivot_vertices] + shift)
-        turned = np.einsum("eij,nj->eni", part.rotation - np.eye(3), places - pivot)
+        """(E, n, 3) mm of the vertices ``rows`` (all where None) of a part; they rest at ``places`` (n, 3)."""
+        part, (mean, modes) = self._data.parts[index], self._pivots[index]
+        pivot = mean + identity @ modes
+        turned = (places - pivot) @ (part.rotation - np.eye(3)).transpose(0, 2, 1)
         local = part.local if rows is None else part.local[:, rows]
         drift = anchors[:, part.anchor, None] if part.anchor >= 0 else 0.0
         result: NDArray[np.float64] = turned + local + drift

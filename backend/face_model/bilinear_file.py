@@ -29,6 +29,7 @@ from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 FORMAT = "facewright face model"
 VERSION = 1
 MAX_UNPACKED_BYTES = 1 << 29  # no model of ours comes near; a file that claims more is not ours
+WORTH_DEFLATING = 0.75
 _FULL_SCALE = 32767
 
 
@@ -162,10 +163,12 @@ def pack(data: BilinearData) -> bytes:
         for name in sorted(arrays):
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(arrays[name], order="C"), allow_pickle=False)  # type: ignore[no-untyped-call]
+            content = member.getvalue()
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            # The large smooth arrays hardly shrink; deflating what does keeps the file small and loading fast.
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, member.getvalue(), compresslevel=6)
+            # Only what shrinks is deflated: factors and modes hardly do, and inflating them would double loading.
+            worth = len(zlib.compress(content, 6)) < WORTH_DEFLATING * len(content)
+            entry.compress_type = zipfile.ZIP_DEFLATED if worth else zipfile.ZIP_STORED
+            archive.writestr(entry, content, compresslevel=6)
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ identities, the tensor of what came out decomposed, the landmarks placed, the ba
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..errors import ModelFileInvalid, OutputUnwritable
 from ..face_model.base import ARKIT_NAMES
 from ..face_model.bilinear import BilinearModel
 from ..face_model.bilinear_file import BilinearData, PartMotion, pack, write_model
-from ..face_model.ict import subset_of_478
+from ..face_model.landmark_transfer import subset_of_478
 from ..mesh.closest_point import closest_on_mesh
 from ..mesh.topology import LandmarkEmbedding, Topology
 from .blendshape_tensor import PersonalBlendshapes, sample_tensor
@@ -28,6 +29,7 @@ from .decompose import Tucker, TuckerRanks, decompose, sample_directions
 from .ict_source import SKIN_VERTICES, IctSource, load_ict
 from .part_motion import part_motions
 from .parts import Parts, build_parts
+from .symmetry import symmetric
 from .template import Template, TemplateSettings, build_template
 
 Progress = Callable[[str, float], None]
@@ -43,7 +45,8 @@ class BuildSettings:
     """How the model is learned.
 
     ranks          of the Tucker decomposition
-    sample_seed    of the sampled identities (pairs of them, one pair per identity mode)
+    sample_seed    of the sampled identities
+    sample_pairs   pairs of identities that are sampled, at most one per identity mode; fewer give a rougher model
     embed          place the 478 landmarks by rendering the model and detecting them (needs the landmark networks);
                    otherwise only those that iBUG's 68 name
     held_out       identities that the bars are measured on, N(0, 1) per mode
@@ -54,6 +57,7 @@ class BuildSettings:
     ranks: TuckerRanks = field(default_factory=TuckerRanks)
     template: TemplateSettings = field(default_factory=TemplateSettings)
     sample_seed: int = 1
+    sample_pairs: int = 100
     embed: bool = True
     held_out: int = 50
     held_out_seed: int = 2
@@ -139,7 +143,8 @@ def build(
         if progress is not None:
             progress(stage, before + fraction * STAGES[stage])
 
-    ict = load_ict(source)
+    _check_writable(out)
+    ict = symmetric(load_ict(source))
     tell("template", 0.0)
     template = build_template(ict, settings.template)
     tell("template", 0.9)
@@ -154,7 +159,7 @@ def build(
     is_control = np.isin(np.arange(SKIN_VERTICES.stop), surface.controls)
     moving = np.flatnonzero(personal.moving() & is_control)
     rows = np.append(moving, SKIN_VERTICES.stop)  # the jaw's row comes last
-    directions = sample_directions(len(ict.identity), settings.sample_seed)
+    directions = sample_directions(len(ict.identity), settings.sample_seed)[: settings.sample_pairs]
     tensor = sample_tensor(personal, directions, rows, lambda fraction: tell("transfer", fraction))
     tell("decomposition", 0.0)
     tucker = decompose(tensor, settings.ranks)
@@ -179,6 +184,18 @@ def build(
             f"The face model {out} cannot be written: {error.strerror or error}."
         ) from error
     return dict(data.report) | {"file_mb": round(out.stat().st_size / 2**20, 3)}
+
+
+def _check_writable(out: Path) -> None:
+    """Find out before minutes of work whether the file can be written. Raises OutputUnwritable."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise OutputUnwritable(
+            f"The face model {out} cannot be written: {error.strerror or error}."
+        ) from error
 
 
 def _held_out(settings: BuildSettings) -> NDArray[np.float64]:
@@ -206,7 +223,7 @@ def _model_data(
     inner = (surface.inner @ flat.reshape(len(flat), -1)).reshape(surface.inner.shape[0], -1, 3)
     identity = np.concatenate([flat[surface.controls], inner]).transpose(1, 0, 2)
     # B(id) = mean + T x (Q id / r): directions Q of the samples, at radius r = sqrt(I); see decompose.py.
-    identity_factor = directions.T @ tucker.identity / np.sqrt(len(directions))
+    identity_factor = directions.T @ tucker.identity / np.sqrt(len(ict.identity))
     ibug68 = place_landmarks68(ict, surface)
     return BilinearData(
         topology=surface.topology,

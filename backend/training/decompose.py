@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 class TuckerRanks(NamedTuple):
     """Columns of each factor. A rank beyond a mode's size means all of it."""
 
-    vertex: int = 230
+    vertex: int = 200
     blendshape: int = 48
     identity: int = 64
 
