@@ -14,10 +14,18 @@ TONGUE_OUT_RECIPE: dict[str, float] = {
     "mouthUpperUpRight": 0.12,
 }
 
-REACH_MM = 30.0  # how far the tip comes forward
-DROOP_MM = 14.0  # how far the tip hangs below the straight line
-FLATTEN = 0.45  # of the tip's thickness
-NARROW = 0.2  # of its width
+REACH_MM = 33.0  # how far the tip comes forward
+DROP_MM = 6.5  # the front half sinks by this much, to pass between the teeth
+DROOP_MM = 11.0  # how far the tip hangs below that
+TIP = 0.68  # along the tongue, where the tip begins
+FLATTEN = 0.5  # of the front's thickness
+NARROW = 0.15  # of its width
+
+
+def _step(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Smooth step from 0 at ``low`` to 1 at ``high``."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def tongue_out(points: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -28,20 +36,18 @@ def tongue_out(points: NDArray[np.float64], along: NDArray[np.float64]) -> NDArr
     points : (n, 3) mm, the tongue at rest, model space
     along : (n,) 0 at the root to 1 at the tip
     """
-    forward = along**1.5
-    hanging = np.clip((along - 0.55) / 0.45, 0.0, 1.0) ** 2
-    front = np.clip((along - 0.3) / 0.4, 0.0, 1.0)
-    front = front * front * (3.0 - 2.0 * front)
+    # The tongue stretches up to where its tip begins; the tip comes along as it is and stays round.
+    forward = REACH_MM * np.minimum(along / TIP, 1.0) ** 1.2
+    front = _step(along, 0.25, 0.75)
     # Thickness and width shrink about the middle of the cross-section at the same place along the tongue.
-    order = np.argsort(along)
-    knots, inverse = np.unique(along[order], return_inverse=True)
-    middle = np.bincount(inverse, weights=points[order, 1]) / np.bincount(inverse)
-    above = points[:, 1] - np.interp(along, knots, middle)
-    return np.stack(
-        [
-            -NARROW * front * points[:, 0],
-            -DROOP_MM * hanging - FLATTEN * front * above,
-            REACH_MM * forward,
-        ],
-        axis=1,
+    knots, inverse = np.unique(along, return_inverse=True)
+    count = np.bincount(inverse)
+    low, high = np.full(len(knots), np.inf), np.full(len(knots), -np.inf)
+    np.minimum.at(low, inverse, points[:, 1])
+    np.maximum.at(high, inverse, points[:, 1])
+    middle = np.where(
+        count > 1, 0.5 * (low + high), points[:, 1][np.searchsorted(along, knots, sorter=np.argsort(along))]
     )
+    above = points[:, 1] - middle[inverse]
+    sink = DROP_MM * front + DROOP_MM * _step(along, 0.5, 1.0)
+    return np.stack([-NARROW * front * points[:, 0], -sink - FLATTEN * front * above, forward], axis=1)

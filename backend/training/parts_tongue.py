@@ -20,7 +20,8 @@ Ints = NDArray[np.int64]
 STATIONS = 18  # along the tongue
 AROUND = 16
 FAN = 0.68  # of the stations; the rest turn forward about the end of the spine and make the tip
-UNDERSIDE = 0.35  # depth below the flanks, of the height of the back above them
+SPINE_DEPTH_MM = (12.0, 7.0)  # of the spine below the back of the tongue, at the root and at the tip
+UNDERSIDE = 0.7  # depth below the flanks, of the height of the back above them
 TONGUE_UV = (0.0, 1.0, 0.0, 0.25)  # u from root to tip, v around; the middle line of the back is at v = 0.125
 
 
@@ -60,7 +61,7 @@ def build_tongue(source: IctSource, surface: Surface, mirror: Ints) -> tuple[Str
     along = np.linspace(0.0, 1.0, STATIONS)
     spine_z = root_z + 3.0 + np.minimum(along / FAN, 1.0) * (tip_z - 11.0 - root_z - 3.0)
     top = np.interp(spine_z, ridge[:, 2], ridge[:, 1])
-    spine = np.stack([np.zeros(STATIONS), top - np.linspace(9.0, 5.0, STATIONS), spine_z], 1)
+    spine = np.stack([np.zeros(STATIONS), top - np.linspace(*SPINE_DEPTH_MM, STATIONS), spine_z], 1)
 
     upper = AROUND // 2 + 1  # vertices from flank to flank over the back
     angle = np.radians(np.linspace(0.0, 180.0, upper))

@@ -1,0 +1,163 @@
+"""Keeps skin, lips and mouth bag outside of the teeth and gums, in front of a smooth envelope of each dental arch.
+
+The envelope of an arch is its distance R(azimuth, height) from an upright axis inside the mouth, a small image that is
+dilated and blurred: it has no teeth of its own, so what is pushed out stays smooth. The lower arch moves with the jaw.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mesh.topology import MATERIALS, Topology
+from .base import ARKIT_NAMES
+from .surface_falloff import Patch
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+AZIMUTH_STEP = 2.5  # degrees
+AZIMUTH_LIMIT = 100.0
+HEIGHT_STEP = 1.0  # mm
+AXIS_BEHIND_MM = 40.0  # the axis stands this far behind the incisors
+SKIN_CLEARANCE_MM = 0.4
+BAG_CLEARANCE_MM = 0.25
+SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm
+SPREAD_KEEP = 0.96  # of the neighbours' mean in each round
+MARGIN_MM = 12.0  # skin and bag that starts farther from the arch than this is never pushed
+NEEDED_MM = 0.01
+
+
+def rigid_motion(places: Floats, moved: Floats) -> tuple[Floats, Floats]:
+    """Rotation (3, 3) and translation (3,) that carry ``places`` (n, 3) to ``moved`` best (Kabsch 1976)."""
+    centre, target = places.mean(0), moved.mean(0)
+    u, _, vt = np.linalg.svd((places - centre).T @ (moved - target))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
+    rotation = vt.T @ flip @ u.T
+    return rotation, target - rotation @ centre
+
+
+class Arch:
+    """Envelope of one arch of teeth and gum, from its vertices at rest (n, 3) mm."""
+
+    def __init__(self, points: Floats) -> None:
+        self.axis = np.array([0.0, points[:, 2].max() - AXIS_BEHIND_MM])  # x and z
+        azimuth, height, radius = self._polar(points)
+        self.low = height.min() - 4.0 * HEIGHT_STEP
+        columns = int(2.0 * AZIMUTH_LIMIT / AZIMUTH_STEP) + 1
+        rows = int(np.ceil((height.max() - self.low) / HEIGHT_STEP)) + 5
+        grid = np.zeros((rows, columns))
+        column = np.rint((azimuth + AZIMUTH_LIMIT) / AZIMUTH_STEP).astype(int)
+        row = np.rint((height - self.low) / HEIGHT_STEP).astype(int)
+        inside = (column >= 0) & (column < columns)
+        np.maximum.at(grid, (row[inside], column[inside]), radius[inside])
+        # Dilate along the arch, over the gaps between the teeth.
+        padded = np.pad(grid, ((0, 0), (1, 1)), mode="edge")
+        grid = np.maximum(grid, np.maximum(padded[:, :-2], padded[:, 2:]))
+        filled = grid > 0.0
+        for axis in (0, 1):
+            padded = np.pad(grid, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
+            below, middle, above = (np.take(padded, np.arange(grid.shape[axis]) + k, axis) for k in (0, 1, 2))
+            blurred = 0.25 * below + 0.5 * middle + 0.25 * above
+            grid = np.where(filled, np.maximum(grid * 0.985, blurred), blurred * 0.9)
+        self.grid = grid
+
+    def _polar(self, points: Floats) -> tuple[Floats, Floats, Floats]:
+        """Azimuth (degrees from the front), height and distance from the axis (mm) of points (..., 3)."""
+        x, z = points[..., 0] - self.axis[0], points[..., 2] - self.axis[1]
+        return np.degrees(np.arctan2(x, z)), points[..., 1], np.hypot(x, z)
+
+    def depth(self, points: Floats, clearance: Floats) -> Floats:
+        """(n,) how far points (n, 3) must move away from the axis to clear the envelope by ``clearance`` (n,) mm."""
+        azimuth, height, radius = self._polar(points)
+        column = (azimuth + AZIMUTH_LIMIT) / AZIMUTH_STEP
+        row = (height - self.low) / HEIGHT_STEP
+        rows, columns = self.grid.shape
+        valid = (column > 0.0) & (column < columns - 1.001) & (row > 0.0) & (row < rows - 1.001)
+        column, row = np.where(valid, column, 0.0), np.where(valid, row, 0.0)
+        c, r = column.astype(int), row.astype(int)
+        fc, fr = column - c, row - r
+        envelope = (1.0 - fr) * ((1.0 - fc) * self.grid[r, c] + fc * self.grid[r, c + 1])
+        envelope += fr * ((1.0 - fc) * self.grid[r + 1, c] + fc * self.grid[r + 1, c + 1])
+        return np.where(valid, np.maximum(envelope + clearance - radius, 0.0), 0.0)
+
+    def outward(self, points: Floats) -> Floats:
+        """(n, 3) unit directions away from the axis."""
+        arm = points * np.array([1.0, 0.0, 1.0]) - np.array([self.axis[0], 0.0, self.axis[1]])
+        return arm / np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-9)
+
+
+def _dense(topology: Topology, points: Floats, names: tuple[str, ...]) -> Floats:
+    """(n, 3) places all over the quads of some regions, so that no cell of the envelope is missed."""
+    inside = np.zeros(len(points), dtype=bool)
+    for name in names:
+        inside[topology.regions[name]] = True
+    quads = topology.quads[(topology.quads >= 0).all(1) & inside[topology.quads].all(1)]
+    s, t = (grid.ravel()[:, None, None] for grid in np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)))
+    a, b, c, d = (points[quads[:, k]] for k in range(4))
+    places: Floats = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * d + s * c)
+    return places.reshape(-1, 3)
+
+
+class Mouth:
+    """Both arches and the skin and bag around them."""
+
+    def __init__(self, topology: Topology, neutral: Floats) -> None:
+        regions = topology.regions
+        self.lower_teeth = regions["teeth_lower"]
+        self.upper = Arch(_dense(topology, neutral, ("teeth_upper", "gums_upper")))
+        self.lower = Arch(_dense(topology, neutral, ("teeth_lower", "gums_lower")))
+        bag = regions["mouth_bag"]
+        skin = np.unique(topology.quads[topology.material == MATERIALS.index("skin")])
+        around = np.union1d(skin, bag)
+        near = np.zeros(len(around), dtype=bool)
+        for arch in (self.upper, self.lower):
+            near |= arch.depth(neutral[around], np.full(len(around), MARGIN_MM)) > 0.0
+        self.patch = Patch(topology.quads, around[near])
+        self.neighbours = self.patch.neighbour_table()
+        is_bag = np.isin(self.patch.vertices, bag)
+        self.clearance = np.where(is_bag, BAG_CLEARANCE_MM, SKIN_CLEARANCE_MM)
+
+    def _pushed(self, arch: Arch, points: Floats) -> Floats:
+        """Points (n, 3), in the arch's own frame, in front of its envelope; neighbours follow."""
+        needed = arch.depth(points, self.clearance)
+        if needed.max() < NEEDED_MM:
+            return points
+        push = needed
+        for _ in range(SPREAD_STEPS):
+            push = np.maximum(needed, SPREAD_KEEP * push[self.neighbours].mean(0))
+        return points + push[:, None] * arch.outward(points)
+
+    def correct(self, points: Floats, rotation: Floats, translation: Floats) -> Floats:
+        """The patch (n, 3) outside of both arches; the lower one stands where the jaw's motion puts it."""
+        result = self._pushed(self.upper, points)
+        own = (result - translation) @ rotation
+        return self._pushed(self.lower, own) @ rotation.T + translation
+
+    def jaw_motion(self, neutral: Floats, offsets: Floats) -> tuple[Floats, Floats]:
+        """Rotation and translation of the lower teeth under a blendshape's offsets (V, 3)."""
+        places = neutral[self.lower_teeth]
+        return rigid_motion(places, places + offsets[self.lower_teeth])
+
+
+def clear_teeth(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
+    """Push the skin and bag of ``neutral`` (V, 3) and of each blendshape at weight 1 out of the teeth, in place.
+
+    mouthClose only has a meaning on jawOpen and is corrected there.
+    """
+    ids = mouth.patch.vertices
+    still = np.eye(3), np.zeros(3)
+    rest = mouth.correct(neutral[ids], *still)
+    open_jaw = ARKIT_NAMES.index("jawOpen")
+    moved = np.abs(blendshapes[:, ids]).max((1, 2))
+    order = [k for k in range(len(ARKIT_NAMES)) if ARKIT_NAMES[k] != "mouthClose"] + [
+        ARKIT_NAMES.index("mouthClose")
+    ]
+    for k in order:
+        if moved[k] < NEEDED_MM:
+            continue
+        base = rest + blendshapes[open_jaw, ids] if ARKIT_NAMES[k] == "mouthClose" else rest
+        offsets = blendshapes[open_jaw] if ARKIT_NAMES[k] == "mouthClose" else blendshapes[k]
+        motion = mouth.jaw_motion(neutral, offsets)
+        blendshapes[k, ids] = mouth.correct(base + blendshapes[k, ids], *motion) - base
+    neutral[ids] = rest

@@ -1,0 +1,190 @@
+"""Eyes: exact balls that turn about their centres, lids that lie on them, and blinks that close.
+
+Everything is measured against the clear shell (ball and cornea's bulge, see eyeball.py), turned with the gaze.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mesh.topology import MATERIALS, Topology
+from .base import ARKIT_NAMES
+from .eyeball import GAZE_DEGREES, ball_places, gaze_rotation, shell_places, shell_radius
+from .slit_columns import slit_columns, visible_edges
+from .surface_falloff import Patch, TwoLoops, follow_loops
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MARGIN_MM = 0.12  # lid edge over the clear shell: touching, but not cutting
+SOCKET_MM = 0.06  # inner side of the lids over the shell
+THICKNESS_MM = 0.7  # least height of the lids' outer skin over the shell, away from their edge
+THICKNESS_SLOPE = 0.5  # how fast it is reached from the edge, mm per mm
+SOFT_MM = 0.1  # width of the transition between free and pushed skin
+REST_REACH_MM = 5.0  # the lids follow a correction of their edge over this distance
+BLINK_REACH_MM = 7.0
+MARGIN_WIDTH_MM = 2.0  # between the loop on the eyeball and the visible edge of a lid
+CLOSING_LINE = 0.5  # where closed lids meet, 0 at the lower lid's visible edge and 1 at the upper's
+LID_ROWS = 6  # lattice rows from the slit outwards that can be the visible edge of a closed lid
+LID_EDGE_MM = (0.5, 1.8)  # least and greatest height of closed lids' visible edge over the shell
+MOVED_MM = 0.02  # a blendshape that moves the lids less is left alone
+PATCH_RADII = 1.5  # skin nearer than this to the eyeball's centre, in eyeball radii
+
+
+class Eyeball(NamedTuple):
+    """``vertices`` (n,) ids, ``places`` (n, 3) relative to centre and radius; ``centre`` (3,) and ``radius`` mm."""
+
+    vertices: Ints
+    places: Floats
+    centre: Floats
+    radius: float
+
+    def shell(self, points: Floats, gaze: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+        """Directions (..., 3) of points from the centre, their distances and the shell's there (...,), mm."""
+        arm = points - self.centre
+        distance = np.linalg.norm(arm, axis=-1)
+        direction = arm / np.maximum(distance, 1e-9)[..., None]
+        axis = np.array([0.0, 0.0, 1.0]) if gaze is None else gaze[:, 2]
+        degrees = np.degrees(np.arccos(np.clip(direction @ axis, -1.0, 1.0)))
+        # The shell ends at the equator; behind it the ball itself is meant.
+        return direction, distance, self.radius * np.maximum(shell_radius(degrees), 1.0)
+
+
+def _vertex_uv(topology: Topology, faces: NDArray[np.bool_]) -> tuple[Ints, Floats]:
+    """Vertex ids (n,) of the faces and one of each vertex's corner UVs (n, 2)."""
+    ids, first = np.unique(topology.quads[faces].ravel(), return_index=True)
+    return ids.astype(np.int64), topology.corner_uv[faces].reshape(-1, 2)[first].astype(np.float64)
+
+
+def seat_eyeballs(topology: Topology, neutral: Floats) -> dict[str, Eyeball]:
+    """Centre and radius of each eyeball: the least-squares fit of its exact shape, looking straight ahead.
+
+    The shape comes from the UVs of "eye" and "cornea"; keys are "Left" and "Right".
+    """
+    eyes = {}
+    of_ball, of_shell = (topology.material == MATERIALS.index(name) for name in ("eye", "cornea"))
+    ids_ball, uv_ball = _vertex_uv(topology, of_ball)
+    ids_shell, uv_shell = _vertex_uv(topology, of_shell)
+    ids = np.concatenate([ids_ball, ids_shell])
+    shape = np.concatenate([ball_places(uv_ball), shell_places(uv_shell)])
+    for side in ("Left", "Right"):
+        mine = np.isin(ids, topology.regions[f"eye_{side.lower()}"])
+        vertices, places = ids[mine], shape[mine]
+        points = neutral[vertices]
+        middle, centre = places.mean(0), points.mean(0)
+        spread = places - middle
+        radius = float(((points - centre) * spread).sum() / (spread**2).sum())
+        eyes[side] = Eyeball(vertices, places, centre - radius * middle, radius)
+    return eyes
+
+
+def turn_eyeballs(eyes: dict[str, Eyeball], neutral: Floats, blendshapes: Floats) -> None:
+    """Write exact balls into ``neutral`` (V, 3) and exact gaze into ``blendshapes`` (52, V, 3), in place."""
+    for side, eye in eyes.items():
+        arm = eye.radius * eye.places
+        neutral[eye.vertices] = eye.centre + arm
+        blendshapes[:, eye.vertices] = 0.0
+        for direction in GAZE_DEGREES:
+            turn = gaze_rotation(direction, side)
+            blendshapes[ARKIT_NAMES.index(f"eyeLook{direction}{side}"), eye.vertices] = arm @ turn.T - arm
+
+
+class Lids:
+    """The skin around one eye: lids, their inner side, and what is near them."""
+
+    def __init__(self, topology: Topology, neutral: Floats, eye: Eyeball, side: str) -> None:
+        name = side.lower()
+        self.eye = eye
+        self.side = side
+        regions = topology.regions
+        socket = regions[f"socket_{name}"]
+        upper, lower = regions[f"lid_upper_{name}"], regions[f"lid_lower_{name}"]
+        skin = np.unique(topology.quads[topology.material == MATERIALS.index("skin")])
+        arm = neutral[skin] - eye.centre
+        near = skin[(np.linalg.norm(arm, axis=1) < PATCH_RADII * eye.radius) & (arm[:, 2] > -0.2 * eye.radius)]
+        self.patch = Patch(topology.quads, np.concatenate([near, socket, upper, lower]))
+        self.is_socket = np.isin(self.patch.vertices, socket)
+        points = neutral[self.patch.vertices]
+        self.loops: TwoLoops = follow_loops(
+            self.patch, points, self.patch.places(upper), self.patch.places(lower), MARGIN_WIDTH_MM + BLINK_REACH_MM
+        )
+        columns = slit_columns(topology, upper, lower, LID_ROWS)
+        self.upper, self.lower = self.patch.places(columns.upper), self.patch.places(columns.lower)
+        edge = np.concatenate([self.loops.upper, self.loops.lower])
+        away = self.loops.distance
+        skin_height = MARGIN_MM + np.minimum(THICKNESS_SLOPE * away, THICKNESS_MM)
+        self.height = np.where(self.is_socket, SOCKET_MM, skin_height)
+        self.height[edge] = MARGIN_MM
+
+    def _on_shell(self, points: Floats, gaze: Floats | None) -> Floats:
+        """The places (k, 3) on the shell, a lid edge's height above it, straight below ``points``."""
+        direction, _, shell = self.eye.shell(points, gaze)
+        return self.eye.centre + direction * (shell + MARGIN_MM)[:, None]
+
+    def _pushed_out(self, points: Floats, gaze: Floats | None) -> Floats:
+        """Points (n, 3) with those inside the ball, or too near, moved out along their radii."""
+        direction, distance, shell = self.eye.shell(points, gaze)
+        over = distance - shell - self.height
+        # A soft maximum of 0 and ``over``: no crease where free skin meets pushed skin.
+        soft = np.where(over > 6.0 * SOFT_MM, over, SOFT_MM * np.log1p(np.exp(np.minimum(over, 1.0) / SOFT_MM)))
+        return self.eye.centre + direction * (shell + self.height + soft)[:, None]
+
+    def correct(self, points: Floats, gaze: Floats | None) -> Floats:
+        """The patch (n, 3) with the lids' loops on the eyeball and all of it outside."""
+        upper, lower = points[self.loops.upper], points[self.loops.lower]
+        new_upper, new_lower = self._on_shell(upper, gaze), self._on_shell(lower, gaze)
+        result = points + self.loops.spread(new_upper - upper, new_lower - lower, 0.0, REST_REACH_MM)
+        result = self._pushed_out(result, gaze)
+        result[self.loops.upper], result[self.loops.lower] = new_upper, new_lower
+        return result
+
+    def _elevation(self, points: Floats) -> Floats:
+        """Angle (...,) of points above the eyeball's centre, radians."""
+        arm = points - self.eye.centre
+        elevation: Floats = np.arctan2(arm[..., 1], arm[..., 2])
+        return elevation
+
+    def closed(self, points: Floats) -> Floats:
+        """The patch (n, 3) with the lids shut: visible edges meet, and behind them the margins down to the eyeball."""
+        rows = visible_edges(self._elevation(points[self.upper]), self._elevation(points[self.lower]))
+        column = np.arange(len(self.upper))
+        upper, lower = self.upper[column, rows[0]], self.lower[column, rows[1]]
+        line = CLOSING_LINE * points[upper] + (1.0 - CLOSING_LINE) * points[lower]
+        direction, distance, shell = self.eye.shell(line)
+        height = np.clip(distance - shell, *LID_EDGE_MM)
+        height[[0, -1]] = (distance - shell)[[0, -1]].clip(MARGIN_MM)
+        edge = self.eye.centre + direction * (shell + height)[:, None]
+        bottom = self._on_shell(line, None)
+
+        moves = edge - points[upper], edge - points[lower]
+        result = points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM)
+        result = self._pushed_out(result, None)
+        for side, last in ((self.upper, rows[0]), (self.lower, rows[1])):
+            # Margins: from the loop on the eyeball (row 0) straight to the visible edge.
+            share = np.arange(LID_ROWS)[None, :] / np.maximum(last, 1)[:, None]
+            behind = np.arange(LID_ROWS)[None, :] <= last[:, None]
+            places = bottom[:, None] + share[..., None] * (edge - bottom)[:, None]
+            result[side[behind]] = places[behind]
+        ends = self.upper[[0, -1], 0]
+        result[ends] = bottom[[0, -1]]
+        return result
+
+
+def correct_lids(topology: Topology, eyes: dict[str, Eyeball], neutral: Floats, blendshapes: Floats) -> None:
+    """Correct the lids of ``neutral`` (V, 3) and ``blendshapes`` (52, V, 3) in place."""
+    for side, eye in eyes.items():
+        lids = Lids(topology, neutral, eye, side)
+        ids = lids.patch.vertices
+        rest = lids.correct(neutral[ids], None)
+        moved = np.abs(blendshapes[:, ids]).max((1, 2))
+        gazes = {f"eyeLook{direction}{side}": gaze_rotation(direction, side) for direction in GAZE_DEGREES}
+        for k, name in enumerate(ARKIT_NAMES):
+            if moved[k] < MOVED_MM and name not in gazes:
+                continue
+            state = rest + blendshapes[k, ids]
+            shut = name == f"eyeBlink{side}"
+            blendshapes[k, ids] = (lids.closed(state) if shut else lids.correct(state, gazes.get(name))) - rest
+        neutral[ids] = rest
