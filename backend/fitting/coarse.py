@@ -45,8 +45,8 @@ class FitSettings:
     max_residual          mean residual over outer-canthus distance from which the landmarks are called no face
     """
 
-    covariance_scale: float = 1.7
-    covariance_extra_mm: float = 0.8
+    covariance_scale: float = 1.0
+    covariance_extra_mm: float = 2.5
     use_depth: bool = False
     identity_weight: float = 1.0
     expression_sd: float = 0.3
@@ -55,7 +55,7 @@ class FitSettings:
     robust_threshold: float = 2.5
     focal: FocalPrior = field(default_factory=FocalPrior)
     overlay_sd_mm: float = 1.0
-    overlay_expression_sd: float = 0.15
+    overlay_expression_sd: float = 0.03
     max_iterations: int = 20
     max_residual: float = 0.12
 

@@ -86,7 +86,7 @@ class Problem:
 
     def shape(self, state: State) -> LandmarkShape:
         """Model landmarks of a state."""
-        return self.basis.shape(state.identity, state.expression, state.rotation, state.translation_mm)
+        return self.basis.shape(state.identity, state.expression)
 
     def frame(self, state: State, shape: LandmarkShape) -> FaceFrame:
         """Residuals of a state."""

@@ -48,7 +48,7 @@ def residuals(model: FaceModel, samples: Samples) -> tuple[Array, Array]:
     yaw = np.empty(len(result))
     for k in range(len(result)):
         rotation, translation = samples.rotation[k], samples.translation_mm[k]
-        points = basis.shape(samples.identity[k], samples.expression[k], rotation, translation).points
+        points = basis.shape(samples.identity[k], samples.expression[k]).points
         angles = angles_from_rotation(rotation)
         frame = in_face_frame(
             points @ rotation.T + translation, samples.landmarks[k, basis.landmark], samples.camera(k), angles.roll
