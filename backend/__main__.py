@@ -20,6 +20,10 @@ EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+# Our matrices are small: threads of the linear algebra library wait for each other ten times longer than they
+# compute, and they take the cores from our own threads. Set before numpy is first imported, by the verb.
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS")
+
 EPILOG = """\
 examples:
   facewright reconstruct portrait.jpg -o head                    a head bundle in the folder "head"
@@ -55,6 +59,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0, 1 for an error that a person can act on, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
+    for variable in BLAS_THREADS:
+        os.environ.setdefault(variable, "1")
     terminal = Terminal()
     signal.signal(signal.SIGTERM, _terminate)
     try:

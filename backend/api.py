@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import Cancelled, SeveralFacesFound
-from .face_model.base import FaceModel
+from .face_model.base import FaceModel, HeadGeometry
 from .face_model.load import load_face_model
 from .fitting.coarse import Fit, FitSettings, fit_landmarks
 from .head import record as entries
 from .head.blender_export import export_with_blender, require_blender
 from .head.bundle import TEXTURES, refuse_existing, refuse_unless_bundle, write_record
-from .head.bundle_files import MATERIAL_FILES, write_files
+from .head.bundle_files import MATERIAL_FILES, write_images, write_shape
 from .head.memory import peak_memory_mb
 from .head.output_folder import whole_folder
-from .head.preview import PhotoView, PreviewSettings, render_preview
+from .head.preview import PhotoView, PreviewSettings, finish_preview, prepare_preview
+from .head.scale import HeadScale, estimate_scale
 from .photo.exif import focal_px_of
 from .photo.landmarks import Face, LandmarkDetector
 from .photo.load import Photo, load_photo
@@ -88,6 +89,7 @@ class _Clock:
         self._whole = 1.0 + (EXPORT_SHARE if exports else 0.0)
         self._done = 0.0
         self._start = time.perf_counter()
+        self._running: tuple[str, float] | None = None
         self.seconds: dict[str, float] = {}
 
     def cancelled(self) -> bool:
@@ -98,9 +100,10 @@ class _Clock:
     def stage(self, name: str) -> Iterator[None]:
         """Time the block. Raises Cancelled before and after it when the caller asked to stop."""
         self._report(name)
-        started = time.perf_counter()
+        self._running = (name, time.perf_counter())
         yield
-        self.seconds[name] = time.perf_counter() - started
+        self.seconds |= self._elapsed()
+        self._running = None
         self._done += STAGES.get(name, EXPORT_SHARE)
         self._report(name)
 
@@ -114,10 +117,17 @@ class _Clock:
         """Report what goes on inside a stage; its fraction does not count for the whole."""
         self._report(what)
 
+    def _elapsed(self) -> dict[str, float]:
+        """Seconds of the stage that runs, if one does."""
+        if self._running is None:
+            return {}
+        name, started = self._running
+        return {name: time.perf_counter() - started}
+
     def timings(self) -> dict[str, Any]:
-        """The entry of head.json: seconds per stage and since the start, peak memory."""
+        """The entry of head.json: seconds per stage so far and since the start, peak memory."""
         total = time.perf_counter() - self._start
-        return entries.timings_entry({**self.seconds, "total": total}, peak_memory_mb())
+        return entries.timings_entry({**self.seconds, **self._elapsed(), "total": total}, peak_memory_mb())
 
 
 def reconstruct(
@@ -171,29 +181,44 @@ def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str,
     with clock.stage("fit"):
         fit, focal_source = _fit(request, photo, chosen.face, model)
     with clock.stage("head"):
-        head = model.head(fit.identity)
-    with clock.stage("textures"):
-        settings = TextureSettings(size=request.texture_size)
-        textures = make_textures(
-            photo.pixels, fit, model.topology, head, chosen.face.landmarks, settings, model.embedding
-        )
-    with clock.stage("preview"):
+        scale = estimate_scale(model, fit, chosen.face.iris)
+        fit, head = _scaled(fit, model.head(fit.identity), scale.factor)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # What needs no textures is drawn and written while they are made.
         view = PhotoView(photo.pixels, fit.camera, fit.rotation, fit.translation_mm, fit.expression)
-        skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
-        preview = render_preview(
-            view, model.topology, head, model.blendshape_names, model.ibug68, skins,
-            PreviewSettings(threads=request.threads),
-        )  # fmt: skip
-    record = _record(request, photo, chosen, model, fit, focal_source, textures, settings)
-    with clock.stage("write"):
-        images = {name: getattr(textures, name) for name in TEXTURES}
-        write_files(folder, photo.pixels, fit, model, head, images, preview)
-        written = write_record(folder, record | {"timings": clock.timings()})
+        settings = PreviewSettings(threads=request.threads)
+        drawn = pool.submit(
+            prepare_preview, view, model.topology, head, model.blendshape_names, model.ibug68, settings
+        )
+        shape_written = pool.submit(write_shape, folder, fit, model, head)
+        with clock.stage("textures"):
+            texture_settings = TextureSettings(size=request.texture_size)
+            textures = make_textures(
+                photo.pixels, fit, model.topology, head, chosen.face.landmarks, texture_settings, model.embedding
+            )
+        with clock.stage("preview"):
+            skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
+            preview = finish_preview(drawn.result(), skins)
+        with clock.stage("write"):
+            images = {name: getattr(textures, name) for name in TEXTURES}
+            write_images(folder, photo.pixels, images, preview, request.threads)
+            shape_written.result()
+            stages = {"fit": FitSettings(), "texture": texture_settings}
+            record = _record(request, photo, chosen, model, fit, focal_source, scale, textures, stages)
+            written = write_record(folder, record | {"timings": clock.timings()})
     if request.exports:
         with clock.stage("blender"):
             export_with_blender(folder, request.exports, clock.cancelled)
-        written = write_record(folder, record | {"timings": clock.timings()})
+            written = write_record(folder, record | {"timings": clock.timings()})
     return written
+
+
+def _scaled(fit: Fit, head: HeadGeometry, factor: float) -> tuple[Fit, HeadGeometry]:
+    """The head at its real size. Farther away by the same factor, it looks the same in the photo."""
+    return (
+        fit._replace(translation_mm=fit.translation_mm * factor),
+        HeadGeometry(head.neutral * factor, head.blendshapes * factor),
+    )
 
 
 class _Chosen(NamedTuple):
@@ -240,12 +265,13 @@ def _record(
     model: FaceModel,
     fit: Fit,
     focal_source: str,
+    scale: HeadScale,
     textures: Textures,
-    settings: TextureSettings,
+    stages: Mapping[str, Any],
 ) -> dict[str, Any]:
     """head.json without timings and files."""
     height, width = photo.pixels.shape[:2]
-    model_warnings: tuple[str, ...] = getattr(model, "warnings", ())
+    sources = (photo, chosen, model, fit, scale, textures)
     seen = 100.0 * float(np.mean(textures.visibility)) / 255.0
     return {
         **entries.head_of_record(),
@@ -266,18 +292,18 @@ def _record(
             "face": request.face,
             "focal_length_mm": request.focal_length_mm,
             "texture_size": request.texture_size,
-            "fit": entries.settings_entry(FitSettings()),
-            "texture": entries.settings_entry(settings),
+            **{name: entries.settings_entry(settings) for name, settings in stages.items()},
         },
         "camera": entries.camera_entry(fit.camera, focal_source),
         "pose": entries.pose_entry(fit.rotation, fit.translation_mm),
         "identity": entries.rounded(fit.identity, 5),
         "expression": entries.expression_entry(model.blendshape_names, fit.expression),
+        "scale": entries.scale_entry(scale),
         "residual": entries.residual_entry(fit.residual_px, fit.residual_relative),
         "texture": {
             "size": int(textures.albedo.shape[0]),
             "effective_size": textures.effective_size,
             "seen_percent": round(seen, 1),
         },
-        "warnings": [*photo.warnings, *chosen.warnings, *model_warnings, *fit.warnings, *textures.warnings],
+        "warnings": [text for made in sources for text in getattr(made, "warnings", ())],
     }

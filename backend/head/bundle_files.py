@@ -25,16 +25,18 @@ Facewright: the head as it stands in the photo, with the photo's pose and expres
 Millimetres, camera frame: x right, y up, the camera at the origin looking along -z."""
 
 
-def write_files(
-    folder: Path,
-    photo: Bytes,
-    fit: Fit,
-    model: FaceModel,
-    head: HeadGeometry,
-    textures: Mapping[str, Bytes],
-    preview: Bytes,
-) -> None:
-    """Write geometry.npz, fitted.obj, fitted.mtl, photo.jpg, textures/ and preview.png into ``folder``.
+def write_shape(folder: Path, fit: Fit, model: FaceModel, head: HeadGeometry) -> None:
+    """Write geometry.npz, fitted.obj and fitted.mtl. Raises OSError."""
+    geometry = geometry_bytes(model.topology, head, model.blendshape_names, model.embedding, model.ibug68)
+    (folder / "geometry.npz").write_bytes(geometry)
+    fitted = fitted_vertices(fit, head)
+    write_obj(folder / "fitted.obj", fitted, model.topology, OBJ_COMMENT, material_library="fitted.mtl")
+    images = {material: f"textures/{name}.png" for material, name in MATERIAL_FILES.items()}
+    (folder / "fitted.mtl").write_bytes(material_library_text(images).encode("utf-8"))
+
+
+def write_images(folder: Path, photo: Bytes, textures: Mapping[str, Bytes], preview: Bytes, threads: int) -> None:
+    """Write photo.jpg, textures/ and preview.png.
 
     Parameters
     ----------
@@ -47,16 +49,10 @@ def write_files(
     OSError : the folder cannot be written
     """
     (folder / "textures").mkdir()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = [pool.submit(_write_geometry, folder / "geometry.npz", model, head)]
-        for name, image in textures.items():
-            jobs.append(pool.submit(write_png, folder / "textures" / f"{name}.png", image))
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        jobs = [pool.submit(write_png, folder / f"textures/{name}.png", image) for name, image in textures.items()]
         jobs.append(pool.submit(write_png, folder / "preview.png", preview))
         jobs.append(pool.submit(_write_jpeg, folder / "photo.jpg", photo))
-        fitted = fitted_vertices(fit, head)
-        write_obj(folder / "fitted.obj", fitted, model.topology, OBJ_COMMENT, material_library="fitted.mtl")
-        images = {material: f"textures/{name}.png" for material, name in MATERIAL_FILES.items()}
-        (folder / "fitted.mtl").write_bytes(material_library_text(images).encode("utf-8"))
         for job in jobs:
             job.result()
 
@@ -85,9 +81,3 @@ def _write_image(path: Path, image: Bytes, kind: str, options: list[int]) -> Non
     if not done:
         raise OSError(f"{path.name} could not be encoded")
     path.write_bytes(encoded.tobytes())
-
-
-def _write_geometry(path: Path, model: FaceModel, head: HeadGeometry) -> None:
-    path.write_bytes(
-        geometry_bytes(model.topology, head, model.blendshape_names, model.embedding, model.ibug68)
-    )

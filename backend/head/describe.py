@@ -41,7 +41,8 @@ def _lines(bundle: HeadBundle) -> list[str]:
         f"  pose         yaw {yaw:+.1f}, pitch {pitch:+.1f}, roll {roll:+.1f} degrees, "
         f"{-record['pose']['translation_mm'][2]:.0f} mm from the camera",
         f"  expression   {_strongest(record['expression'])}",
-        f"  scale        {scale['explanation']}",
+        f"  scale        pupils {scale['pupil_distance_mm']:.1f} mm apart, +- {100 * scale['relative_sd']:.0f} %, "
+        f"from {scale['source']}; the model's own size times {scale['factor']:.3f}",
         f"  landmarks    mean error {residual['mean_px']:.2f} px, "
         f"{100 * residual['relative']:.2f} % of the distance between the outer eye corners",
         *_geometry_lines(bundle),

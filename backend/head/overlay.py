@@ -18,6 +18,7 @@ LINE_RGB = (190.0, 236.0, 255.0)
 LINE_WIDTH_PX = 1.0
 LINE_OPACITY = 0.62
 PHOTO_SHARE = 0.86  # brightness of the photo under the lines
+NECK_FADE_MM = 40.0
 SUPERSAMPLING = 2
 
 
@@ -60,7 +61,7 @@ def draw_mesh_on_photo(
     rotation, translation_mm : model space to camera frame
     expression : (E,) weights of ``head.blendshapes``
     size : (width, height) of the crops
-    lowest_mm : height in model space below which the neck does not count for the crop
+    lowest_mm : height in model space where the drawn neck ends; what is below does not count for the crop either
 
     Returns
     -------
@@ -79,7 +80,8 @@ def draw_mesh_on_photo(
         (camera.cx - left) * scale * fine, (camera.cy - top) * scale * fine,
     )  # fmt: skip
     normals = vertex_normals(model, topology.quads) @ rotation.T
-    lines = cv2.resize(_lines(topology, vertices, normals, zoomed), size, interpolation=cv2.INTER_AREA)
+    neck = np.clip((model[:, 1] - lowest_mm) / NECK_FADE_MM, 0.0, 1.0)
+    lines = cv2.resize(_lines(topology, vertices, normals, neck, zoomed), size, interpolation=cv2.INTER_AREA)
     share = (LINE_OPACITY * lines)[..., None]
     drawn = crop * PHOTO_SHARE * (1.0 - share) + np.array(LINE_RGB, np.float32) * share
     return crop, np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
@@ -102,9 +104,13 @@ def _resample(
 
 
 def _lines(
-    topology: Topology, vertices: NDArray[np.float64], normals: NDArray[np.float64], camera: Camera
+    topology: Topology,
+    vertices: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    opacity: NDArray[np.float64],
+    camera: Camera,
 ) -> NDArray[np.float32]:
-    """(H, W) coverage, 0 to 1, of the lines of constant U and V that the camera sees on the skin.
+    """(H, W) coverage, 0 to 1, of the lines of constant U and V that the camera sees; ``opacity`` is per vertex.
 
     A pixel's distance to the nearest line is its UV distance divided by the UV gradient of its own triangle in the
     image, so that lines keep their width and need no derivative across seams.
@@ -135,7 +141,7 @@ def _lines(
     crowded = np.clip((1.0 / np.maximum(gradient, 1e-6) - 2.0) / (4.0 * SUPERSAMPLING), 0.0, 1.0)
     line = (np.clip(half + 0.5 - distance, 0.0, 1.0) * crowded).max(axis=1)
     view = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-    facing = -np.einsum("ij,ij->i", normals, view).astype(np.float32)
-    facing_here = np.einsum("pk,pk->p", weights, facing[surface.triangles[triangle]])
-    result[index] = line * np.clip(2.5 * facing_here, 0.0, 1.0)
+    # Lines fade where the surface turns away, before they crowd at the outline.
+    shown = (np.clip(-2.5 * np.einsum("ij,ij->i", normals, view), 0.0, 1.0) * opacity).astype(np.float32)
+    result[index] = line * np.einsum("pk,pk->p", weights, shown[surface.triangles[triangle]])
     return result.reshape(camera.height, camera.width)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ..errors import TopologyMismatch
 from ..face_model.base import HeadGeometry
 from ..fitting.camera import Camera
 from ..mesh.normals import vertex_normals
-from ..mesh.topology import LandmarkEmbedding, Topology
+from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from .overlay import draw_mesh_on_photo
 from .shading import PHOTO_STUDIO, Float32, Pixels, Studio, Surface, TextureSet, clay_albedo, see, shade, to_srgb
 
@@ -74,17 +75,36 @@ class PhotoView(NamedTuple):
 
 
 class _Subject(NamedTuple):
-    """Everything the views share."""
+    """The head that all views show, and where its chin, crown and middle are (model space, mm)."""
 
     surface: Surface
     topology: Topology
     head: HeadGeometry
-    names: tuple[str, ...]
-    textures: TextureSet
-    texture_size: int
     chin_y: float
     crown_y: float
     middle_z: float
+
+
+class _View(NamedTuple):
+    """What a view sees, before it has textures.
+
+    opacity (P,) of the pixels; texture_scale: texels per pixel of a texture one texel wide; size: width, height
+    """
+
+    pixels: Pixels
+    opacity: Float32
+    texture_scale: float
+    size: tuple[int, int]
+
+
+class PreparedPreview(NamedTuple):
+    """Everything of the sheet that needs no textures: it can be made while they are."""
+
+    photo: Bytes
+    photo_with_mesh: Bytes
+    sides: tuple[_View, ...]
+    expressions: tuple[tuple[str, _View], ...]
+    settings: PreviewSettings
 
 
 def render_preview(
@@ -96,48 +116,108 @@ def render_preview(
     textures: Mapping[str, Bytes],
     settings: PreviewSettings | None = None,
 ) -> Bytes:
-    """Draw the sheet.
+    """Draw the sheet, (H, settings.width, 3) uint8 sRGB: ``prepare_preview``, then ``finish_preview``."""
+    prepared = prepare_preview(photo, topology, head, blendshape_names, ibug68, settings)
+    return finish_preview(prepared, textures)
+
+
+def prepare_preview(
+    photo: PhotoView,
+    topology: Topology,
+    head: HeadGeometry,
+    blendshape_names: tuple[str, ...],
+    ibug68: LandmarkEmbedding,
+    settings: PreviewSettings | None = None,
+) -> PreparedPreview:
+    """Draw the mesh on the photo and see the head from all sides and with all expressions.
 
     Parameters
     ----------
     photo : the photo and the fit to it
-    topology, head, blendshape_names : the head; captions whose blendshapes it lacks are left out
+    topology, head, blendshape_names : the head; expressions whose blendshapes it lacks are left out
     ibug68 : tells where the chin is
-    textures : (S, S, 3) uint8 sRGB of each material: "skin", "eye", "teeth", "mouth"
 
-    Returns
-    -------
-    (H, W, 3) uint8 sRGB, W = settings.width
+    Raises
+    ------
+    TopologyMismatch : ``ibug68`` does not know the chin
     """
     settings = settings or PreviewSettings()
-    skin = np.unique(topology.quads[topology.material == 0])
-    skin = head.neutral[skin[skin >= 0]]
-    chin = ibug68.points(head.neutral)[np.flatnonzero(ibug68.landmark == CHIN_IBUG68)[0]]
-    subject = _Subject(
-        Surface.of(topology), topology, head, blendshape_names, TextureSet(textures), textures["skin"].shape[0],
-        float(chin[1]), float(skin[:, 1].max()), float(0.5 * (skin[:, 2].min() + skin[:, 2].max())),
-    )  # fmt: skip
+    subject = _subject(topology, head, ibug68)
     width = (settings.width - 2 * settings.margin - 3 * settings.gap) // 4
     size = (width, settings.view_height)
     # Turn the side to the viewer that the photo shows more of.
-    facing_x = float(photo.rotation[0, 2])
-    sign = 1.0 if facing_x >= 0 else -1.0
+    sign = 1.0 if photo.rotation[0, 2] >= 0 else -1.0
     degrees = (0.0, sign * settings.three_quarter_degrees, sign * settings.side_degrees)
     shown = [(name, weights) for name, weights in EXPRESSIONS if set(weights) <= set(blendshape_names)]
     columns = max(len(shown), 1)
     room = settings.width - 2 * settings.margin - (columns - 1) * settings.gap
     small = (room // columns, settings.expression_height)
     with ThreadPoolExecutor(max_workers=settings.threads) as pool:
-        views = [pool.submit(_turned_view, subject, yaw, size, settings) for yaw in degrees]
         overlay = pool.submit(draw_mesh_on_photo, *photo, topology, head, size, _bottom(subject, settings))
-        faces = [pool.submit(_expression_view, subject, weights, small, settings) for _, weights in shown]
+        sides = [pool.submit(_turned_view, subject, yaw, size, settings) for yaw in degrees]
+        faces = []
+        for _, weights in shown:
+            index = [blendshape_names.index(name) for name in weights]
+            faces.append(pool.submit(_expression_view, subject, index, list(weights.values()), small, settings))
         crop, with_mesh = overlay.result()
-        textured, clay = zip(*(view.result() for view in views), strict=True)
-        row = [face.result() for face in faces]
-    rows = [([crop, *textured], ["photo", "", "", ""]), ([with_mesh, *clay], ["fit", "", "", ""])]
-    if row:
-        rows.append((row, [name for name, _ in shown]))
+        return PreparedPreview(
+            crop,
+            with_mesh,
+            tuple(side.result() for side in sides),
+            tuple((name, face.result()) for (name, _), face in zip(shown, faces, strict=True)),
+            settings,
+        )
+
+
+def finish_preview(prepared: PreparedPreview, textures: Mapping[str, Bytes]) -> Bytes:
+    """Shade the views and put the sheet together.
+
+    Parameters
+    ----------
+    textures : (S, S, 3) uint8 sRGB of each material: "skin", "eye", "teeth", "mouth"
+
+    Returns
+    -------
+    (H, settings.width, 3) uint8 sRGB
+    """
+    settings = prepared.settings
+    levels = TextureSet(textures)
+    texture_size = textures["skin"].shape[0]
+
+    def shaded(view: _View, with_clay: bool) -> list[Bytes]:
+        albedo = levels.sample(view.pixels, view.texture_scale * texture_size)
+        light = [shade(view.pixels, albedo, settings.photo_studio)]
+        if with_clay:
+            clay = clay_albedo(view.pixels, albedo, settings.clay_studio)
+            light.append(shade(view.pixels, clay, settings.clay_studio))
+        return [_composed(view, one, settings) for one in light]
+
+    with ThreadPoolExecutor(max_workers=settings.threads) as pool:
+        sides = list(pool.map(lambda view: shaded(view, True), prepared.sides))
+        faces = list(pool.map(lambda named: shaded(named[1], False)[0], prepared.expressions))
+    rows = [
+        ([prepared.photo, *(textured for textured, _ in sides)], ["photo", "", "", ""]),
+        ([prepared.photo_with_mesh, *(clay for _, clay in sides)], ["fit", "", "", ""]),
+    ]
+    if faces:
+        rows.append((faces, [name for name, _ in prepared.expressions]))
     return _sheet(rows, settings)
+
+
+def _subject(topology: Topology, head: HeadGeometry, ibug68: LandmarkEmbedding) -> _Subject:
+    chin = np.flatnonzero(ibug68.landmark == CHIN_IBUG68)
+    if not len(chin):
+        raise TopologyMismatch("The face model does not say where the chin is, so that no preview can be framed.")
+    used = np.unique(topology.quads[topology.material == MATERIALS.index("skin")])
+    skin = head.neutral[used[used >= 0]]
+    return _Subject(
+        Surface.of(topology),
+        topology,
+        head,
+        float(ibug68.points(head.neutral)[chin[0], 1]),
+        float(skin[:, 1].max()),
+        float(0.5 * (skin[:, 2].min() + skin[:, 2].max())),
+    )
 
 
 def _bottom(subject: _Subject, settings: PreviewSettings) -> float:
@@ -148,33 +228,22 @@ def _bottom(subject: _Subject, settings: PreviewSettings) -> float:
 
 def _turned_view(
     subject: _Subject, yaw_degrees: float, size: tuple[int, int], settings: PreviewSettings
-) -> tuple[Bytes, Bytes]:
-    """The neutral head from one side, textured and as clay, (h, w, 3) each."""
+) -> _View:
+    """The neutral head from one side."""
     top, bottom = subject.crown_y, _bottom(subject, settings)
     middle = np.array([0.0, 0.5 * (top + bottom) + 4.0, subject.middle_z])
-    pixels, fade, ratio = _look(
-        subject, subject.head.neutral, yaw_degrees, middle, 1.06 * (top - bottom), size, settings
-    )
-    albedo = subject.textures.sample(pixels, ratio)
-    clay = clay_albedo(pixels, albedo, settings.clay_studio)
-    return (
-        _finish(pixels, shade(pixels, albedo, settings.photo_studio), fade, size, settings),
-        _finish(pixels, shade(pixels, clay, settings.clay_studio), fade, size, settings),
-    )
+    return _look(subject, subject.head.neutral, yaw_degrees, middle, 1.06 * (top - bottom), size, settings)
 
 
 def _expression_view(
-    subject: _Subject, weights: Mapping[str, float], size: tuple[int, int], settings: PreviewSettings
-) -> Bytes:
-    """The textured face with an expression, a little from the side, (h, w, 3)."""
-    index = [subject.names.index(name) for name in weights]
-    vertices = subject.head.neutral + np.tensordot(list(weights.values()), subject.head.blendshapes[index], 1)
+    subject: _Subject, index: list[int], weights: list[float], size: tuple[int, int], settings: PreviewSettings
+) -> _View:
+    """The face with an expression, a little from the side."""
+    vertices = subject.head.neutral + np.tensordot(weights, subject.head.blendshapes[index], 1)
     face = subject.crown_y - subject.chin_y
     # Turned about a point nearer to the face than the head's middle, so that the face stays in the cell's middle.
-    middle = np.array([0.0, subject.chin_y + 0.37 * face, 0.45 * subject.middle_z])
-    pixels, fade, ratio = _look(subject, vertices, -14.0, middle, 1.06 * face, size, settings)
-    light = shade(pixels, subject.textures.sample(pixels, ratio), settings.photo_studio)
-    return _finish(pixels, light, fade, size, settings)
+    middle = np.array([0.0, subject.chin_y + 0.37 * face, 0.7 * subject.middle_z])
+    return _look(subject, vertices, -14.0, middle, 1.06 * face, size, settings)
 
 
 def _look(
@@ -185,11 +254,8 @@ def _look(
     height_mm: float,
     size: tuple[int, int],
     settings: PreviewSettings,
-) -> tuple[Pixels, Float32, float]:
-    """See the head turned by a yaw about ``middle``, which comes to the middle of the image.
-
-    Returns the pixels, their opacity (P,) where the neck fades, and the skin texture's texels per pixel.
-    """
+) -> _View:
+    """See the head turned by a yaw about ``middle``, which comes to the middle of the image."""
     yaw = np.radians(yaw_degrees)
     rotation = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     turned = (vertices - middle) @ rotation.T - [0.0, 0.0, settings.view_distance_mm]
@@ -201,23 +267,21 @@ def _look(
     opacity = np.clip(above / settings.fade_mm, 0.0, 1.0)
     opacity = opacity * opacity * (3.0 - 2.0 * opacity)
     # A head's skin texture spans about 1.6 times the head's height.
-    ratio = subject.texture_size / (1.6 * height * (subject.crown_y - subject.chin_y) / height_mm)
-    return pixels, opacity.astype(np.float32), ratio
+    texture_scale = height_mm / (1.6 * height * (subject.crown_y - subject.chin_y))
+    return _View(pixels, opacity.astype(np.float32), texture_scale, size)
 
 
-def _finish(
-    pixels: Pixels, light: Float32, opacity: Float32, size: tuple[int, int], settings: PreviewSettings
-) -> Bytes:
+def _composed(view: _View, light: Float32, settings: PreviewSettings) -> Bytes:
     """Lay over the cell's background, then average the supersamples.
 
     Both in display values: averaged in linear light, a bright outline on a dark ground looks ragged.
     """
+    pixels = view.pixels
     image = _backdrop((pixels.width, pixels.height), settings).reshape(-1, 3)
-    share = opacity[:, None]
+    share = view.opacity[:, None]
     image[pixels.place] = image[pixels.place] * (1.0 - share) + to_srgb(light) * share
-    small = cv2.resize(
-        image.reshape(pixels.height, pixels.width, 3), size, interpolation=cv2.INTER_AREA
-    )
+    full = image.reshape(pixels.height, pixels.width, 3)
+    small = cv2.resize(full, view.size, interpolation=cv2.INTER_AREA)
     return np.rint(small).astype(np.uint8)
 
 

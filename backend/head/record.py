@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..fitting.camera import Camera
 from .bundle import FORMAT, FORMAT_VERSION
+from .scale import HeadScale
 
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "onnxruntime", "Pillow")
 
@@ -85,6 +86,18 @@ def residual_entry(residual_px: NDArray[np.float64], relative: float) -> dict[st
         "p95_px": round(float(np.percentile(residual_px, 95)), 3),
         "max_px": round(float(np.max(residual_px)), 3),
         "relative": round(float(relative), 5),
+    }
+
+
+def scale_entry(scale: HeadScale) -> dict[str, Any]:
+    """``scale``: the factor that gave the fitted head its likely real size; every file has it applied."""
+    iris = scale.iris_diameter_mm
+    return {
+        "factor": round(scale.factor, 5),
+        "relative_sd": round(scale.relative_sd, 4),
+        "pupil_distance_mm": round(scale.pupil_distance_mm, 2),
+        "iris_diameter_mm": None if iris is None else round(iris, 2),
+        "source": scale.source,
     }
 
 

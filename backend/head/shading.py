@@ -258,7 +258,7 @@ def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio:
     narrow = _power_of_two(broad, 2)
     mirrored = studio.gloss * (0.055 * broad + 0.03 * narrow)
     wet = (pixels.material == TEETH) | (pixels.material == MOUTH)
-    mirrored[wet] = 0.3 * narrow[wet]
+    mirrored[wet] = 0.16 * narrow[wet]
     eye = np.flatnonzero(pixels.material == EYE)
     if len(eye):
         catch = _unit(*studio.catch_light_direction) + view[eye]
