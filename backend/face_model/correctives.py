@@ -16,13 +16,14 @@ from .dental_arch import Mouth, clear_teeth
 from .eyelids import correct_lids, seat_eyeballs, turn_eyeballs
 from .lips import Lips, close_lips, seal_mouth_close
 from .penetration import penetration
+from .tongue_room import make_room
 
 __all__ = ["REGIONS", "apply_correctives", "penetration"]
 
 REGIONS = (
     "eye_left", "eye_right", "socket_left", "socket_right", "lid_upper_left", "lid_lower_left", "lid_upper_right",
-    "lid_lower_right", "lip_upper", "lip_lower", "mouth_bag", "teeth_upper", "teeth_lower", "gums_upper", "gums_lower",
-    "tongue",
+    "lid_lower_right", "lip_upper", "lip_lower", "mouth_bag", "teeth_upper", "teeth_lower", "gums_upper",
+    "gums_lower", "tongue",
 )  # fmt: skip
 
 
@@ -64,6 +65,7 @@ def apply_correctives(
 
     lips = Lips(topology, rest)
     close_lips(lips, rest, shapes)
+    make_room(topology, lips, rest, shapes)
     clear_teeth(Mouth(topology, rest), rest, shapes)
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)

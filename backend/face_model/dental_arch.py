@@ -1,7 +1,8 @@
 """Keeps skin, lips and mouth bag outside of the teeth and gums, in front of a smooth envelope of each dental arch.
 
-The envelope of an arch is its distance R(azimuth, height) from an upright axis inside the mouth, a small image that is
-dilated and blurred: it has no teeth of its own, so what is pushed out stays smooth. The lower arch moves with the jaw.
+The envelope of an arch is its distance R(azimuth, height) from an upright axis inside the mouth, a small image that
+is dilated and blurred: it has no teeth of its own, so what is pushed out stays smooth. The lower arch moves with
+the jaw.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Arch:
         return np.degrees(np.arctan2(x, z)), points[..., 1], np.hypot(x, z)
 
     def depth(self, points: Floats, clearance: Floats) -> Floats:
-        """(n,) how far points (n, 3) must move away from the axis to clear the envelope by ``clearance`` (n,) mm."""
+        """(n,) how far points (n, 3) must move away from the axis to be ``clearance`` (n,) mm outside."""
         azimuth, height, radius = self._polar(points)
         column = (azimuth + AZIMUTH_LIMIT) / AZIMUTH_STEP
         row = (height - self.low) / HEIGHT_STEP
@@ -84,7 +85,8 @@ class Arch:
     def outward(self, points: Floats) -> Floats:
         """(n, 3) unit directions away from the axis."""
         arm = points * np.array([1.0, 0.0, 1.0]) - np.array([self.axis[0], 0.0, self.axis[1]])
-        return arm / np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-9)
+        direction: Floats = arm / np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-9)
+        return direction
 
 
 def _dense(topology: Topology, points: Floats, names: tuple[str, ...]) -> Floats:

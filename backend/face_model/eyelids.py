@@ -130,7 +130,8 @@ class Lids:
         over = distance - shell - self.height
         # A soft maximum of 0 and ``over``: no crease where free skin meets pushed skin.
         soft = np.where(over > 6.0 * SOFT_MM, over, SOFT_MM * np.log1p(np.exp(np.minimum(over, 1.0) / SOFT_MM)))
-        return self.eye.centre + direction * (shell + self.height + soft)[:, None]
+        pushed: Floats = self.eye.centre + direction * (shell + self.height + soft)[:, None]
+        return pushed
 
     def correct(self, points: Floats, gaze: Floats | None) -> Floats:
         """The patch (n, 3) with the lids' loops on the eyeball and all of it outside."""
@@ -148,7 +149,7 @@ class Lids:
         return elevation
 
     def closed(self, points: Floats) -> Floats:
-        """The patch (n, 3) with the lids shut: visible edges meet, and behind them the margins down to the eyeball."""
+        """The patch (n, 3) with the lids shut: visible edges meet, and behind them margins down to the eyeball."""
         rows = visible_edges(self._elevation(points[self.upper]), self._elevation(points[self.lower]))
         column = np.arange(len(self.upper))
         upper, lower = self.upper[column, rows[0]], self.lower[column, rows[1]]

@@ -30,8 +30,8 @@ class Lips:
     """The skin and the front of the mouth bag around the lips.
 
     A lip's edge is the lowest place of the upper lip, and the highest of the lower, in each lattice column; it is
-    found anew in each pose, because lips roll. Corrections are vertical: the height of an edge changes smoothly from
-    column to column even where the edge jumps to another row.
+    found anew in each pose, because lips roll. Corrections are vertical: the height of an edge changes smoothly
+    from column to column even where the edge jumps to another row.
     """
 
     def __init__(self, topology: Topology, neutral: Floats) -> None:
@@ -64,14 +64,14 @@ class Lips:
         t = np.clip(np.minimum(self.column, self.column[::-1]) / CORNER_COLUMNS, 0.0, 1.0)
         self.taper = t * t * (3.0 - 2.0 * t)
 
-    def _edges(self, points: Floats) -> tuple[Ints, Ints]:
+    def edges(self, points: Floats) -> tuple[Ints, Ints]:
         """Places (k,) in the patch of the visible edges of the upper and the lower lip."""
         rows = visible_edges(points[self.upper][..., 1], points[self.lower][..., 1])
         return self.upper[self.column, rows[0]], self.lower[self.column, rows[1]]
 
     def gap(self, points: Floats) -> Floats:
         """(k,) mm that the upper lip's edge stands above the lower's in each column; negative where they cross."""
-        upper, lower = self._edges(points)
+        upper, lower = self.edges(points)
         return points[upper][:, 1] - points[lower][:, 1]
 
     def _opened(self, points: Floats, wanted: Floats) -> Floats:
@@ -82,6 +82,12 @@ class Lips:
         move = change[:, None]
         result = points.copy()
         result[:, 1:2] += self.loops.spread(move, -move, PLATEAU_MM, REACH_MM)
+        return result
+
+    def parted(self, points: Floats, up: Floats, down: Floats) -> Floats:
+        """The patch (n, 3) with the upper edge raised by ``up`` (k,) and the lower edge lowered by ``down`` (k,) mm."""
+        result = points.copy()
+        result[:, 1:2] += self.loops.spread(up[:, None], -down[:, None], PLATEAU_MM, REACH_MM)
         return result
 
     def sealed(self, points: Floats) -> Floats:
@@ -97,7 +103,7 @@ class Lips:
             gap = self.gap(points)
             t = np.clip((gap - CLOSED_MM) / (OPEN_MM - CLOSED_MM), 0.0, 1.0)
             wanted = (gap + OVERLAP_MM) * t * t * (3.0 - 2.0 * t) - OVERLAP_MM
-            upper, lower = self._edges(points)
+            upper, lower = self.edges(points)
             wanted = np.where(np.abs(points[upper][:, 2] - points[lower][:, 2]) > APART_MM, gap, wanted)
             if np.abs(wanted - gap).max() < 1e-3:
                 break
@@ -121,8 +127,9 @@ def close_lips(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
 def seal_mouth_close(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
     """Make mouthClose seal the lips where it is meant to be used: on top of jawOpen, both at weight 1. In place.
 
-    ICT's mouthClose carries the lower lip past the upper one. Its whole offset is scaled until the middle of the lips
-    meets (by regula falsi; the gap is nearly linear in the scale), and only what is left is sealed column by column.
+    ICT's mouthClose carries the lower lip past the upper one. Its whole offset is scaled until the middle of the
+    lips meets (by regula falsi; the gap is nearly linear in the scale), and only what is left is sealed column by
+    column.
     """
     ids = lips.patch.vertices
     open_jaw, close = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")

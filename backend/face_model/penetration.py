@@ -1,7 +1,7 @@
 """Measures what must not cross: eyeballs and lids, teeth and skin, tongue and skin.
 
-Uses the meshes themselves (the clear shell's vertices, the faces of each crown, the closed surface of the tongue) and
-nothing of the correctives, so that it can judge them.
+Uses the meshes themselves (the clear shell's vertices, the faces of each crown, the closed surface of the tongue)
+and nothing of the correctives, so that it can judge them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ SHELL_NEIGHBOURS = 4  # vertices of the shell around a direction that tell its h
 EYE_RANGE_MM = 4.0  # skin farther from the shell is not looked at
 
 
-def _faces(topology: Topology, ids: NDArray[np.integer]) -> Ints:
+def _faces(topology: Topology, ids: NDArray[np.int32]) -> Ints:
     """The quads whose corners all belong to ``ids``."""
     inside = np.zeros(int(topology.quads.max()) + 1, dtype=bool)
     inside[ids] = True
-    return topology.quads[(topology.quads >= 0).all(1) & inside[topology.quads].all(1)].astype(np.int64)
+    faces: Ints = topology.quads[(topology.quads >= 0).all(1) & inside[topology.quads].all(1)].astype(np.int64)
+    return faces
 
 
 def _sphere(points: Floats) -> tuple[Floats, float]:
@@ -111,18 +112,19 @@ def teeth_penetration(topology: Topology, vertices: Floats) -> float:
 def _inside_closed(points: Floats, triangles: Floats) -> NDArray[np.bool_]:
     """Which points (n, 3) lie inside a closed surface (t, 3, 3): odd number of crossings of a ray along +x.
 
-    Each triangle is a function x(y, z) over its shadow; the ray is shifted by a tenth of a micrometre, so that it meets
-    no edge of a symmetric mesh.
+    Each triangle is a function x(y, z) over its shadow; the ray is shifted by a tenth of a micrometre, so that it
+    meets no edge of a symmetric mesh.
     """
     y, z = points[:, 1, None] + 1.3e-4, points[:, 2, None] + 0.7e-4
     a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    area = (b[:, 1] - a[:, 1]) * (c[:, 2] - a[:, 2]) - (b[:, 2] - a[:, 2]) * (c[:, 1] - a[:, 1])
+    area: Floats = (b[:, 1] - a[:, 1]) * (c[:, 2] - a[:, 2]) - (b[:, 2] - a[:, 2]) * (c[:, 1] - a[:, 1])
     area = np.where(np.abs(area) < 1e-12, 1e-12, area)
-    s = ((y - a[:, 1]) * (c[:, 2] - a[:, 2]) - (z - a[:, 2]) * (c[:, 1] - a[:, 1])) / area
-    t = ((b[:, 1] - a[:, 1]) * (z - a[:, 2]) - (b[:, 2] - a[:, 2]) * (y - a[:, 1])) / area
+    s: Floats = ((y - a[:, 1]) * (c[:, 2] - a[:, 2]) - (z - a[:, 2]) * (c[:, 1] - a[:, 1])) / area
+    t: Floats = ((b[:, 1] - a[:, 1]) * (z - a[:, 2]) - (b[:, 2] - a[:, 2]) * (y - a[:, 1])) / area
     x = a[:, 0] + s * (b[:, 0] - a[:, 0]) + t * (c[:, 0] - a[:, 0])
-    crossing = (s >= 0.0) & (t >= 0.0) & (s + t <= 1.0) & (x > points[:, 0, None])
-    return crossing.sum(1) % 2 == 1
+    crossing: NDArray[np.bool_] = (s >= 0.0) & (t >= 0.0) & (s + t <= 1.0) & (x > points[:, 0, None])
+    odd: NDArray[np.bool_] = crossing.sum(1) % 2 == 1
+    return odd
 
 
 def tongue_penetration(topology: Topology, vertices: Floats) -> float:
@@ -157,8 +159,8 @@ def penetration(topology: Topology, vertices: NDArray[np.float64]) -> dict[str, 
     Returns
     -------
     dict
-        ``eyes``: lids or their inner side inside an eyeball; ``teeth``: skin inside a tooth; ``tongue``: skin inside
-        the tongue; all mm, 0 where nothing crosses.
+        ``eyes``: lids or their inner side inside an eyeball; ``teeth``: skin inside a tooth; ``tongue``: skin
+        inside the tongue; all mm, 0 where nothing crosses.
     """
     return {
         "eyes": max(eye_penetration(topology, vertices, side) for side in ("left", "right")),

@@ -1,7 +1,7 @@
 """Columns of the skin's lattice that run away from a slit: how lids and lips fold over their edges.
 
-The slit's loop is where the skin ends inside, behind the edge that one sees: the visible edge of a lid or lip is the
-place farthest towards the other side in each column.
+The slit's loop is where the skin ends inside, behind the edge that one sees: the visible edge of a lid or lip is
+the place farthest towards the other side in each column.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ class SlitColumns(NamedTuple):
     lower: Ints
 
 
-def slit_columns(
-    topology: Topology, upper: NDArray[np.integer], lower: NDArray[np.integer], rows: int
-) -> SlitColumns:
+def slit_columns(topology: Topology, upper: NDArray[np.int32], lower: NDArray[np.int32], rows: int) -> SlitColumns:
     """Walk ``rows`` steps up from the loop ``upper`` (k,) and down from ``lower`` (k,), both in the same order.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class Patch:
     edges : (m, 2) places in ``vertices``, each edge in both directions; quads' sides only
     """
 
-    def __init__(self, quads: NDArray[np.int32], vertices: NDArray[np.integer]) -> None:
+    def __init__(self, quads: NDArray[np.int32], vertices: NDArray[np.integer[Any]]) -> None:
         self.vertices: Ints = np.unique(vertices).astype(np.int64)
         place = np.full(int(quads.max()) + 1, -1, dtype=np.int64)
         place[self.vertices] = np.arange(len(self.vertices))
@@ -36,13 +37,13 @@ class Patch:
         self.edges: Ints = np.stack([key // len(self.vertices), key % len(self.vertices)], 1)
         self._place = place
 
-    def places(self, ids: NDArray[np.integer]) -> Ints:
+    def places(self, ids: NDArray[np.integer[Any]]) -> Ints:
         """Places in ``vertices`` of vertex ids, all of which must belong to the patch."""
         result: Ints = self._place[ids]
         return result
 
     def distances(self, points: Floats, sources: Ints, limit: float) -> Floats:
-        """(n,) shortest way along the edges from any of ``sources`` (places) over ``points`` (n, 3), up to ``limit``."""
+        """(n,) shortest way along edges over ``points`` (n, 3) from ``sources`` (places), at most ``limit``."""
         start, stop = self.edges.T
         length = np.linalg.norm(points[start] - points[stop], axis=1)
         distance = np.full(len(points), np.inf)
@@ -76,7 +77,7 @@ class TwoLoops:
     upper, lower  (k,) places in the patch, the loops in the same order
     distance      (n,) mm along the surface from the nearer loop
     share         (n,) 0 to 1, how much a vertex belongs to the upper loop
-    near_upper    (n, k) weights of the upper loop's vertices for each vertex, rows sum to 1; ``near_lower`` likewise
+    near_upper    (n, k) weights of the upper loop's vertices for each vertex, rows sum to 1; near_lower likewise
     """
 
     upper: Ints

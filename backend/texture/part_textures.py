@@ -34,7 +34,8 @@ def _mix(first: Any, second: Any, share: Floats) -> Floats:
     """Blend two colours, (3,) or (..., 3), by ``share`` (...): 0 is all first."""
     weight = share[..., None]
     start, stop = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    return start * (1.0 - weight) + stop * weight
+    mixed: Floats = start + weight * (stop - start)
+    return mixed
 
 
 def _step(value: Floats, low: float, high: float) -> Floats:

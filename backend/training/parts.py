@@ -20,7 +20,7 @@ from ..mesh.topology import MATERIALS
 from .ict_source import GUMS_TONGUE, IctSource
 from .parts_eyes import build_eyes, fit_eyeball
 from .parts_gums import build_gum
-from .parts_surface import components, mirror_vertices, mirrored_rows, smooth_surface
+from .parts_surface import components, mirror_vertices, mirrored_rows, surface_of
 from .parts_teeth import TEETH_PER_QUADRANT, UV_COLUMNS, build_tooth, quadrant, teeth_cell
 from .parts_tongue import build_tongue
 
@@ -177,7 +177,7 @@ def build_parts(source: IctSource) -> Parts:
     _add_eyes(assembly, source, labels, mirror)
     chosen = np.zeros(len(source.neutral), dtype=bool)
     chosen[GUMS_TONGUE] = True
-    surface = smooth_surface(source, chosen, steps=1)
+    surface = surface_of(source, chosen)
     for upper, box in ((True, UPPER_GUM_UV), (False, LOWER_GUM_UV)):
         teeth = _add_teeth(assembly, source, labels, mirror, upper)
         gum = build_gum(source, surface, teeth, mirror, upper, box)

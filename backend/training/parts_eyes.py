@@ -1,9 +1,9 @@
 """Eyeballs: an opaque ball with a flat iris, and a clear shell with the bulge of the cornea over it.
 
 Both are UV spheres about the eyeball's centre with the pole in front; two segments share one quad at the poles, so
-that there is no triangle. ICT's eyeball follows the identity almost by a similarity (0.04 mm from an affine map, 2 %
-between its axes); each vertex of ours is an affine combination of a few dozen vertices of ICT's ball, so that centre
-and radius are linear in identity. What is left of the 2 % is taken out by the correctives.
+that there is no triangle. ICT's eyeball follows the identity almost by a similarity (0.04 mm from an affine map,
+2 % between its axes); each vertex of ours is an affine combination of a few dozen vertices of ICT's ball, so that
+centre and radius are linear in identity. What is left of the 2 % is taken out by the correctives.
 """
 
 from __future__ import annotations

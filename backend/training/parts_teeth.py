@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .ict_source import TEETH, IctSource
-from .parts_surface import cast, smooth_surface
+from .parts_surface import cast, surface_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -116,7 +116,7 @@ def build_tooth(source: IctSource, vertices: Ints, upper: bool, place: int) -> T
     """Crown of the ICT tooth ``vertices`` (m,); ``place`` 0 is the middle incisor and tells the ring count."""
     chosen = np.zeros(len(source.neutral), dtype=bool)
     chosen[vertices] = True
-    surface = smooth_surface(source, chosen, steps=0)
+    surface = surface_of(source, chosen)
     axis, tip, length = tooth_frame(surface.points, upper)
     heights = SIDE_HEIGHTS_FRONT if place < 3 else SIDE_HEIGHTS_BACK
     half = 0.5 * CROWN * length
