@@ -7,6 +7,7 @@ in model space, millimetres (x to the subject's left, y up, z out of the face).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +24,11 @@ PARENTS: dict[str, str | None] = {
 ATLAS_BELOW_HINGE_MM, ATLAS_BEHIND_HINGE_MM = 15.0, 25.0
 # Offsets of the jaw bone below this are noise near its axis, not motion.
 HINGE_SOFTNESS_MM = 3.0
+# What follows the jaw by less than this stays with the head: it is noise of the blendshape, not jaw.
+JAW_NOISE = 0.02
 # Weights below are dropped: they cost engines an influence and move nothing that can be seen.
 SMALLEST_WEIGHT = 0.004
-MINIMUM_JAW_MOTION_MM = 3.0
+MINIMUM_JAW_MOTION_MM, MINIMUM_GAZE_DEGREES = 3.0, 2.0
 
 
 class Bone(NamedTuple):
@@ -87,11 +90,12 @@ def skin(head: Head) -> Skinning:
     rest = 1.0 - jaw
     weights = {ROOT: rest * lower, NECK: rest * (1.0 - upper - lower), HEAD: rest * upper, JAW: jaw}
 
-    for bone, side in ((EYE_LEFT, 1.0), (EYE_RIGHT, -1.0)):
+    for bone, side, word in ((EYE_LEFT, 1.0, "Left"), (EYE_RIGHT, -1.0, "Right")):
         ball = _side_vertices(head, ("eye",), vertices, side)
         if len(ball) == 0:  # a face model without eyeballs gets no eye bones
             continue
-        centre = fit_sphere(vertices[ball])
+        gazes = (_blendshape(head, f"eyeLook{way}{word}")[ball] for way in ("Up", "Down", "In", "Out"))
+        centre = fit_pivot(vertices[ball], gazes)
         radius = np.linalg.norm(vertices[ball] - centre, axis=1).max()
         bones[bone] = Bone(centre, centre + np.array([0.0, 0.0, 1.5 * radius]))
         whole = _side_vertices(head, ("eye", "cornea"), vertices, side)
@@ -119,17 +123,27 @@ def fit_hinge(points: NDArray[np.float64], offsets: NDArray[np.float64]) -> Hing
     return Hinge(np.array([0.0, y, z]), float(np.degrees(angle)))
 
 
-def fit_sphere(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre (3,) of the sphere nearest to points (n, 3) in the algebraic least-squares sense.
+def fit_pivot(
+    points: NDArray[np.float64], motions: Iterable[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """The point (3,) about which points (n, 3) turn in several motions, each (n, 3) offsets.
 
-    |x|² = 2 c·x + (r² - |c|²) is linear in c and in the constant.
+    Kabsch gives each motion's rotation R and shift t; the pivot stays where it is in all of them:
+    (I - R_k) c = t_k, in the least-squares sense. One rotation leaves c free along its axis, two do not.
     """
-    middle = points.mean(0)
-    x = points - middle
-    system = np.column_stack([2.0 * x, np.ones(len(x))])
-    solution = np.linalg.lstsq(system, (x * x).sum(1), rcond=None)[0]
-    centre: NDArray[np.float64] = middle + solution[:3]
-    return centre
+    centre = points.mean(0)
+    rows, shifts = [], []
+    for offsets in motions:
+        moved = points + offsets
+        u, _, vt = np.linalg.svd((points - centre).T @ (moved - moved.mean(0)))
+        rotation = vt.T @ np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)]) @ u.T
+        rows.append(np.eye(3) - rotation)
+        shifts.append(moved.mean(0) - rotation @ centre)
+    system = np.concatenate(rows)
+    if np.linalg.svd(system, compute_uv=False)[-1] < np.sin(np.radians(MINIMUM_GAZE_DEGREES)):
+        raise BundleInvalid("The gaze blendshapes of this head do not turn its eyes; its rig cannot be built.")
+    pivot: NDArray[np.float64] = np.linalg.lstsq(system, np.concatenate(shifts), rcond=None)[0]
+    return pivot
 
 
 def _blendshape(head: Head, name: str) -> NDArray[np.float64]:
@@ -162,9 +176,8 @@ def _jaw_weights(
     rigid = hinge.offset(vertices)
     length = np.linalg.norm(rigid, axis=1)
     quotient = (jaw_open * rigid).sum(1) / np.maximum(length, 1e-9) ** 2
-    weight = np.clip(quotient, 0.0, 1.0) * _smoothstep(length / (2.0 * HINGE_SOFTNESS_MM))
-    result: NDArray[np.float64] = np.where(weight < SMALLEST_WEIGHT, 0.0, weight)
-    return result
+    weight: NDArray[np.float64] = np.clip((quotient - JAW_NOISE) / (1.0 - 2.0 * JAW_NOISE), 0.0, 1.0)
+    return weight * _smoothstep(length / (2.0 * HINGE_SOFTNESS_MM))
 
 
 def _neck_weights(

@@ -129,8 +129,11 @@ def _blendshapes(neutral: np.ndarray, regions: dict[str, np.ndarray]) -> np.ndar
             side = "left" if name.endswith("Left") else "right"
             for part in (f"eye_{side}", f"cornea_{side}"):
                 ids = regions[part]
-                degrees = -20.0 if "Up" in name else 20.0
-                offsets[k, ids] = turn_about_x(neutral[ids], EYE_CENTRES[side], degrees) - neutral[ids]
+                degrees = -20.0 if "Up" in name or "In" in name else 20.0
+                # About x for up and down, about y (the same with its axes in another order) for in and out.
+                order = [0, 1, 2] if "Up" in name or "Down" in name else [1, 2, 0]
+                turned = turn_about_x(neutral[ids][:, order], EYE_CENTRES[side][order], degrees)
+                offsets[k, ids] = turned[:, np.argsort(order)] - neutral[ids]
         else:
             side = 1.0 if name.endswith("Left") else -1.0 if name.endswith("Right") else 0.0
             place = np.array([side * (18.0 + k), 20.0 - 2.4 * k, 20.0])

@@ -106,7 +106,7 @@ def test_jaw_bone_opens_the_mouth_like_the_blendshape(built: HeadObjects, head: 
     for part in ("teeth_lower", "tongue"):
         ids = head.regions[part]
         assert moved[ids] == pytest.approx(opened[ids], abs=1e-5), part
-    assert abs(moved - opened).max() < 0.0005
+    assert abs(moved - opened).max() < 0.0008  # skin that follows by less than JAW_NOISE is left alone
     upper = head.regions["teeth_upper"]
     assert moved[upper] == pytest.approx(expected(head.neutral[upper]), abs=1e-6)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.backend_door import BundleInvalid, Head
-from blender_addon.scene.skinning import PARENTS, Hinge, fit_hinge, fit_sphere, skin
+from blender_addon.scene.skinning import JAW_NOISE, PARENTS, Hinge, fit_hinge, fit_pivot, skin
 
 
 def test_hinge_is_recovered_from_noisy_motion() -> None:
@@ -31,11 +31,15 @@ def test_motion_without_a_turn_is_refused() -> None:
         fit_hinge(points, np.tile([0.0, -10.0, 0.0], (30, 1)))
 
 
-def test_sphere_of_half_an_eyeball() -> None:
-    directions = np.random.default_rng(5).normal(size=(200, 3))
-    directions[:, 2] = abs(directions[:, 2])
-    points = 12.0 * directions / np.linalg.norm(directions, axis=1, keepdims=True) + [32.0, 1.0, -2.0]
-    assert fit_sphere(points) == pytest.approx([32.0, 1.0, -2.0], abs=1e-9)
+def test_pivot_of_an_eyeball_whatever_its_shape() -> None:
+    points = np.random.default_rng(5).normal([32.0, 1.0, 3.0], [10.0, 10.0, 4.0], (200, 3))
+    pivot = np.array([30.0, 1.0, -2.0])
+    up = bundles.turn_about_x(points, pivot, -15.0) - points
+    # A turn about y is a turn about x with the axes in another order.
+    out = bundles.turn_about_x(points[:, [1, 2, 0]], pivot[[1, 2, 0]], 20.0)[:, [2, 0, 1]] - points
+    assert fit_pivot(points, [up, out]) == pytest.approx(pivot, abs=1e-9)
+    with pytest.raises(BundleInvalid, match="do not turn its eyes"):
+        fit_pivot(points, [up, np.zeros_like(points)])  # free along the one axis
 
 
 def test_joints_of_the_synthetic_head(head: Head) -> None:
@@ -73,7 +77,8 @@ def test_the_jaw_bone_repeats_jaw_open(head: Head) -> None:
     vertices = head.neutral.astype(float)
     moved = result.weights["jaw"][:, None] * Hinge(bundles.HINGE, result.jaw_open_degrees).offset(vertices)
     blendshape = head.blendshapes[head.blendshape_names.index("jawOpen")]
-    assert abs(moved - blendshape).max() < 0.2
+    furthest = np.linalg.norm(blendshape, axis=1).max()
+    assert abs(moved - blendshape).max() < 1.05 * JAW_NOISE * furthest
 
 
 def test_a_head_without_jaw_motion_is_refused(head: Head) -> None:
