@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 
 import numpy as np
@@ -21,9 +22,16 @@ BARS: dict[str, tuple[str, str, float]] = {
     "penetration_max_mm": ("deepest penetration of lids, lips, teeth and tongue", "mm", 0.3),
     "flips_mean_head": ("flipped faces of the mean head, at rest and per blendshape", "", 0.0),
 }
+#: Entries of the report that come once per blendshape: prefix -> heading.
+PER_BLENDSHAPE = {
+    "concave_": "concave skin faces of the template, by blendshape",
+    "flips_mean_head_": "flipped faces of the finished mean head, by blendshape",
+    "flips_": "flipped faces of the template before correctives, by blendshape",
+    "penetration_": "deepest penetrations in mm (what, in which blendshape)",
+}
 MAX_FILE_MB = 35.0
 MAX_LOAD_SECONDS = 0.5
-INSPECTED_HEADS = 3
+INSPECTED_HEADS = 2
 INSPECTION_SEED = 7
 _WIDTH = 64
 
@@ -81,8 +89,15 @@ def _built(model: BilinearModel) -> list[str]:
     for key, (what, unit, bar) in BARS.items():
         if key in model.report:
             lines.append(_line(what, model.report[key], unit, bar))
-    rest = {key: value for key, value in model.report.items() if key not in BARS}
-    lines += [f"  {key:<{_WIDTH}} {value:.4g}" for key, value in sorted(rest.items())]
+    rest = {key: value for key, value in sorted(model.report.items()) if key not in BARS}
+    for prefix, what in PER_BLENDSHAPE.items():
+        counts = {key.removeprefix(prefix): rest.pop(key) for key in list(rest) if key.startswith(prefix)}
+        if counts:
+            lines += [
+                f"  {what}:",
+                *_columns([f"{name} {count:g}" for name, count in counts.items()], indent=4),
+            ]
+    lines += [f"  {key.replace('_', ' '):<{_WIDTH}} {value:.4g}" for key, value in rest.items()]
     return lines
 
 
@@ -118,11 +133,8 @@ def _line(what: str, value: float, unit: str, bar: float) -> str:
     return f"  {what:<{_WIDTH}} {value:.3g} {unit}".rstrip() + f" [{bar:g}]{verdict}"
 
 
-def _columns(words: list[str], width: int = 100) -> list[str]:
-    """Words in lines of at most ``width`` characters, indented."""
-    lines = [" "]
-    for word in words:
-        if len(lines[-1]) + len(word) + 2 > width:
-            lines.append(" ")
-        lines[-1] += f" {word},"
-    return [line.rstrip(",") if k == len(lines) - 1 else line for k, line in enumerate(lines)]
+def _columns(words: list[str], width: int = 100, indent: int = 2) -> list[str]:
+    """Words, separated by commas, in indented lines of at most ``width`` characters."""
+    text = ", ".join(word.replace(" ", "\N{NO-BREAK SPACE}") for word in words)
+    lines = textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

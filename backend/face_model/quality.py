@@ -45,6 +45,8 @@ def worst_penetration(
 ) -> dict[str, tuple[float, str]]:
     """The deepest penetration of every kind over some people's heads, at rest and with every blendshape alone at 1.
 
+    mouthClose, which has a meaning only where the jaw is open, is measured on top of jawOpen.
+
     Parameters
     ----------
     identities : (n, I) standard deviations
@@ -56,8 +58,13 @@ def worst_penetration(
     worst: dict[str, tuple[float, str]] = {}
     for k, identity in enumerate(identities):
         head = model.head(identity)
-        for name, offset in (("neutral", 0.0), *zip(model.blendshape_names, head.blendshapes)):
-            for kind, depth in penetration(model.topology, head.neutral + offset).items():
+        shapes = {
+            name: head.neutral + offset for name, offset in zip(model.blendshape_names, head.blendshapes)
+        }
+        if "mouthClose" in shapes and "jawOpen" in shapes:
+            shapes["mouthClose"] += shapes["jawOpen"] - head.neutral
+        for name, shape in ({"neutral": head.neutral} | shapes).items():
+            for kind, depth in penetration(model.topology, shape).items():
                 if depth > worst.get(kind, (-1.0, ""))[0]:
                     worst[kind] = (float(depth), name)
         if progress is not None:

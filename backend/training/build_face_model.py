@@ -24,7 +24,7 @@ from ..face_model.landmark_transfer import subset_of_478
 from ..mesh.closest_point import closest_on_mesh
 from ..mesh.topology import LandmarkEmbedding, Topology
 from .blendshape_tensor import PersonalBlendshapes, sample_tensor
-from .build_report import held_out_error
+from .build_report import head_report, held_out_error
 from .decompose import Tucker, TuckerRanks, decompose, sample_directions
 from .ict_source import SKIN_VERTICES, IctSource, load_ict
 from .part_motion import part_motions
@@ -35,7 +35,14 @@ from .template import Template, TemplateSettings, build_template
 Progress = Callable[[str, float], None]
 
 #: Shares of the build's time, stage by stage.
-STAGES = {"template": 0.08, "transfer": 0.55, "decomposition": 0.12, "landmarks": 0.1, "measuring": 0.15}
+STAGES = {
+    "template": 0.08,
+    "transfer": 0.4,
+    "decomposition": 0.1,
+    "landmarks": 0.15,
+    "measuring blendshapes": 0.12,
+    "measuring heads": 0.15,
+}
 
 MOUTH_LANDMARKS = range(48, 68)  # iBUG
 
@@ -137,11 +144,9 @@ def build(
     settings = settings or BuildSettings()
 
     def tell(stage: str, fraction: float) -> None:
-        before = sum(
-            share for name, share in STAGES.items() if list(STAGES).index(name) < list(STAGES).index(stage)
-        )
+        done = list(STAGES)[: list(STAGES).index(stage)]
         if progress is not None:
-            progress(stage, before + fraction * STAGES[stage])
+            progress(stage, sum(STAGES[name] for name in done) + fraction * STAGES[stage])
 
     _check_writable(out)
     ict = symmetric(load_ict(source))
@@ -169,13 +174,11 @@ def build(
         data = _embedded(data, lambda fraction: tell("landmarks", fraction))
 
     report = dict(template.report)
+    model, unseen = _as_loaded(data), _held_out(settings)
     report |= held_out_error(
-        _as_loaded(data),
-        personal,
-        surface.controls,
-        _held_out(settings),
-        lambda fraction: tell("measuring", fraction),
+        model, personal, surface.controls, unseen, lambda fraction: tell("measuring blendshapes", fraction)
     )
+    report |= head_report(model, unseen, lambda fraction: tell("measuring heads", fraction))
     data = replace(data, report={name: round(float(value), 6) for name, value in report.items()})
     try:
         write_model(data, out)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..face_model.base import ARKIT_NAMES
 from ..face_model.bilinear import BilinearModel
+from ..face_model.quality import count_flips, worst_penetration
 from .blendshape_tensor import PersonalBlendshapes
 
 #: A vertex counts as moved by a blendshape that moves it at least this far on the mean head.
@@ -74,6 +75,27 @@ def held_out_error(
         "blendshapes_not_personalised_mean_mm": plain,
         f"blendshapes_worst_{ARKIT_NAMES[worst]}_mean_mm": float(means[worst]),
     }
+
+
+def head_report(
+    model: BilinearModel, identities: NDArray[np.float64], progress: Callable[[float], None]
+) -> dict[str, float]:
+    """Flipped faces of the finished mean head and the deepest penetrations of many finished heads.
+
+    "Finished" is what ``model.head`` returns: with correctives, at rest and with every blendshape alone at 1.
+
+    Parameters
+    ----------
+    identities : (n, I) standard deviations
+    """
+    flips = count_flips(model.topology, model.head(np.zeros(model.identity_dims)), model.blendshape_names)
+    worst = worst_penetration(model, identities, progress)
+    report = {"flips_mean_head": float(sum(flips.values()))}
+    report |= {f"flips_mean_head_{name}": float(count) for name, count in flips.items()}
+    report["penetration_heads"] = float(len(identities))
+    report["penetration_max_mm"] = max(depth for depth, _ in worst.values())
+    report |= {f"penetration_{kind}_{name}_mm": depth for kind, (depth, name) in worst.items()}
+    return report
 
 
 def _with_jaw(offsets: NDArray[np.float64], sampled: int, jaw: NDArray[np.int64]) -> NDArray[np.float64]:
