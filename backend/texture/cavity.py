@@ -17,6 +17,7 @@ REGIONS = ("nose", "ears")
 DIRECTIONS = 24
 RESOLUTION = 160  # pixels across a region
 BIAS_MM = 0.8
+SMOOTHING = 3  # rounds over the mesh's neighbours
 
 
 def openness(topology: Topology, neutral: NDArray[np.float64], graph: SkinGraph) -> NDArray[np.float64]:
@@ -41,7 +42,7 @@ def openness(topology: Topology, neutral: NDArray[np.float64], graph: SkinGraph)
         quads = quads[member[np.where(quads < 0, quads[:, :1], quads)].any(1) & (quads[:, 3] >= 0)]
         triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
         result[vertices] = _sky(neutral, normals, vertices, triangles)
-    return np.clip(graph.smooth(result, 1), 0.0, 1.0)
+    return np.clip(graph.smooth(result, SMOOTHING), 0.0, 1.0)
 
 
 def _pieces(topology: Topology, neutral: NDArray[np.float64]) -> list[NDArray[np.int32]]:

@@ -11,6 +11,7 @@ Layers 2 and 3 are smooth apart from their detail: they are solved on the mesh's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ class CompletionSettings:
     mirror_reach_mm   over which the two halves' difference fades out
     data_weight       stiffness of known colours against the membrane's edges; low values do not carry single
                       hairs and brows outwards
+    low_mm            changes over longer distances are lighting and tone rather than detail
+    belt_mm           half the width of the transition of slow changes
     grain_sd_mm       detail finer than this is taken from the cheek
     grain_tile        side of the grain's periodic tile, pixels of the photo
     mottling          standard deviation of the mottling, of the tone
@@ -44,6 +47,8 @@ class CompletionSettings:
     tone_reach_mm: float = 60.0
     mirror_reach_mm: float = 60.0
     data_weight: float = 0.3
+    low_mm: float = 6.0
+    belt_mm: float = 9.0
     grain_sd_mm: float = 2.0
     grain_tile: int = 256
     mottling: float = 0.011
@@ -52,10 +57,16 @@ class CompletionSettings:
 
 
 class SmoothFill(NamedTuple):
-    """On vertices, sRGB 0..1: ``offset`` (V, 3) to be added to the mirrored photo, ``skin`` (V, 3) the membrane."""
+    """On vertices, sRGB 0..1. A texel is ``base + t * (photo - low)``, where t is how well it is seen.
+
+    offset  (V, 3) to be added to the mirrored photo
+    low     (V, 3) slow changes of the photo and the mirrored photo
+    base    (V, 3) ``low`` where the photo is seen, the membrane where not, with a wide transition
+    """
 
     offset: NDArray[np.float64]
-    skin: NDArray[np.float64]
+    low: NDArray[np.float64]
+    base: NDArray[np.float64]
 
 
 class PhotoColours(NamedTuple):
@@ -63,13 +74,13 @@ class PhotoColours(NamedTuple):
 
     colour       (V, 3) blurred photo, sRGB 0..1
     seen         (V,) 0..1, weight of the photo
-    skin_like    (V,) 0..1, how much ``colour`` is skin's; brows and beards spread less
+    skin_like    (n, 3) colours to (n,) 0..1, how much they are skin's; brows and beards spread less
     guess, trust (V, 3) and (V,) 0..1: colour expected where neither half of the face is seen, and how firmly
     """
 
     colour: NDArray[np.floating[Any]]
     seen: NDArray[np.floating[Any]]
-    skin_like: NDArray[np.floating[Any]]
+    skin_like: Callable[[NDArray[np.floating[Any]]], NDArray[np.floating[Any]]]
     guess: NDArray[np.floating[Any]]
     trust: NDArray[np.floating[Any]]
 
@@ -79,6 +90,7 @@ def smooth_fill(
     photo: PhotoColours,
     mirror: NDArray[np.integer[Any]] | None,
     tone: FloatArray,
+    variation: FloatArray,
     settings: CompletionSettings,
 ) -> SmoothFill:
     """Solve layers 2 and 3.
@@ -89,6 +101,7 @@ def smooth_fill(
     photo : what is known
     mirror : (V,) vertex at the mirrored place, or None: then there is no layer 2
     tone : (3,) sRGB 0..1
+    variation : (V, 3) factors on invented colours
     settings : CompletionSettings
     """
     mixed, known = photo.colour.astype(np.float64), photo.seen.astype(np.float64)
@@ -100,12 +113,24 @@ def smooth_fill(
             difference, settings.data_weight * both, np.zeros(3), settings.mirror_reach_mm, tolerance=3e-3
         )
         mixed, known = _add(mixed, known, mixed[mirror] + offset, mirror_weight(known[mirror]))
+    # Two bands (Burt and Adelson 1983): detail ends at the border, slow changes go over into the fill on a wide
+    # belt inside it, so that neither a step nor a kink shows where the photo ends. Holes (lids, lips, nostrils)
+    # have no belt: they continue what surrounds them.
+    closed = np.where(graph.outside(known), known, 1.0)
+    belt = _smooth_step(2.0 * graph.blur(closed[:, None], settings.belt_mm)[:, 0] - 1.0)
     mixed, known = _add(mixed, known, photo.guess, photo.trust)
-    weight = settings.data_weight * known**2 * (0.05 + 0.95 * photo.skin_like)
+    low = graph.blur(mixed, settings.low_mm, known + 1e-6)
+    weight = settings.data_weight * known**2 * belt * (0.2 + 0.8 * photo.skin_like(np.clip(mixed, 0.0, 1.0)))
     share = known[:, None]
-    start = share * (mixed - tone) + tone
-    skin = graph.extend(mixed, weight, tone, settings.tone_reach_mm, start=start)
-    return SmoothFill(offset, skin)
+    membrane = graph.extend(mixed, weight, tone, settings.tone_reach_mm, start=share * (mixed - tone) + tone)
+    invented = membrane * variation
+    base = invented + np.minimum(belt, _smooth_step(known))[:, None] * (low - invented)
+    return SmoothFill(offset, low, base)
+
+
+def _smooth_step(t: FloatArray) -> NDArray[np.float64]:
+    t = np.clip(np.asarray(t, dtype=np.float64), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def _add(
@@ -119,11 +144,9 @@ def _add(
     return mixed, total
 
 
-def mirror_weight(seen_there: FloatArray) -> NDArray[np.floating[Any]]:
+def mirror_weight(seen_there: FloatArray) -> NDArray[np.float64]:
     """Weight of the mirrored photo where the other side is seen with this weight: clearly seen places only."""
-    t = np.clip((np.asarray(seen_there) - 0.3) / 0.6, 0.0, 1.0)
-    result: NDArray[np.floating[Any]] = t * t * (3.0 - 2.0 * t)
-    return result
+    return _smooth_step((np.asarray(seen_there) - 0.3) / 0.6)
 
 
 def mottling(points: FloatArray, settings: CompletionSettings) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ WHITE_RING = (1.15, 2.6)
 LEAST_PIXELS = 12
 TYPICAL_BROWN = (96, 66, 48)
 SCLERA = np.array([0.77, 0.73, 0.71])  # sRGB of the whites in a well lit portrait
-MOST_GAIN = 2.5  # of linear light, from the photo's eyes to well lit ones
+MOST_GAIN = 3.0  # of linear light, from the photo's eyes to well lit ones
 
 
 class EyeColours(NamedTuple):
@@ -53,7 +53,8 @@ def eye_colours(photo: NDArray[np.uint8], landmarks: FloatArray) -> EyeColours:
     typical brown, the most common of the world: the caller warns.
     """
     points = np.asarray(landmarks, dtype=np.float64)[:, :2]
-    eyes = [(points[list(i)], points[list(o)]) for i, o in ((RIGHT_IRIS, RIGHT_EYE_LOOP), (LEFT_IRIS, LEFT_EYE_LOOP))]
+    eyes = [(points[list(RIGHT_IRIS)], points[list(RIGHT_EYE_LOOP)])]
+    eyes.append((points[list(LEFT_IRIS)], points[list(LEFT_EYE_LOOP)]))
     whites = np.concatenate([_ring(photo, iris, outline, WHITE_RING) for iris, outline in eyes])
     gain, light = np.ones(3), 1.0
     if len(whites) >= LEAST_PIXELS:
@@ -63,15 +64,15 @@ def eye_colours(photo: NDArray[np.uint8], landmarks: FloatArray) -> EyeColours:
         light = float(np.clip(np.sqrt(shown.mean() / SCLERA.mean()), 0.65, 1.0))
         ratio = _linear(SCLERA) / np.maximum(_linear(shown), 1e-3)
         level = float(np.clip(ratio.mean(), 1.0, MOST_GAIN))
-        # Whites are more or less red in everybody: follow their tint by a fifth at most.
-        gain = level * np.clip(ratio / ratio.mean(), 0.8, 1.2)
+        # Whites are more or less red in everybody: follow their tint a little.
+        gain = level * np.clip(ratio / ratio.mean(), 0.92, 1.08)
 
     irises = np.concatenate([_ring(photo, iris, outline, IRIS_RING) for iris, outline in eyes])
     if len(irises) < LEAST_PIXELS:
         return EyeColours(np.array(TYPICAL_BROWN, np.uint8), light, 0)
-    # Highlights are bright; the lashes' shadow and what remains of the pupil are dark; sclera is bright and grey.
+    # Reflections of windows veil much of an iris; the lashes' shadow and what remains of the pupil are dark.
     lightness = to_lab(irises)[:, 0]
-    low, high = np.quantile(lightness, [0.25, 0.85])
+    low, high = np.quantile(lightness, [0.15, 0.65])
     kept = irises[(lightness >= low) & (lightness <= high)]
     colour = np.minimum(_linear(np.median(kept, axis=0)) * gain, _linear(0.9 * SCLERA))
     srgb = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 1e-9) ** (1 / 2.4) - 0.055)

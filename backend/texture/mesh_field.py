@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
+from scipy.sparse.csgraph import connected_components
 
 from ..mesh.topology import MATERIALS, Topology
 
@@ -90,6 +91,31 @@ class SkinGraph:
         found = np.array(target_at, dtype=np.float64)
         found[self.vertices] += _conjugate_gradients(matrix, right, guess, tolerance)
         return found
+
+    def blur(self, values: FloatArray, length_mm: float, weights: FloatArray | None = None) -> NDArray[np.float64]:
+        """(V, C) averaged over about ``length_mm``, exponential falloff; with (V,) weights, a weighted average.
+
+        Where no weight is within reach, the result is that of the nearest weights.
+        """
+        stiffness = np.zeros(len(values))
+        stiffness[self.vertices] = self.area / length_mm**2
+        weight = np.ones((len(values), 1)) if weights is None else np.asarray(weights)[:, None]
+        both = np.concatenate([np.asarray(values) * weight, weight], axis=1)
+        # The stiffness is the data's; the screening towards a target is not wanted.
+        found = self.extend(both, stiffness, np.zeros(both.shape[1]), 1e4 * length_mm, start=both)
+        averaged: NDArray[np.float64] = found[:, :-1] / np.maximum(found[:, -1:], 1e-9)
+        return averaged
+
+    def outside(self, known: FloatArray) -> NDArray[np.bool_]:
+        """(V,) the largest connected piece of where ``known`` (V,) is below one half; other pieces are holes."""
+        unknown = np.asarray(known)[self.vertices] < 0.5
+        inside = np.flatnonzero(unknown)
+        result = np.zeros(len(known), bool)
+        if len(inside):
+            _, piece = connected_components(self.laplacian[inside][:, inside], directed=False)
+            largest = np.argmax(np.bincount(piece, self.area[inside]))
+            result[self.vertices[inside[piece == largest]]] = True
+        return result
 
     def smooth(self, values: FloatArray, steps: int) -> NDArray[np.float64]:
         """(V, C) or (V,) averaged with the neighbours ``steps`` times (half own value, half neighbours' mean)."""

@@ -136,8 +136,14 @@ def make_textures(
     seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
     lips = lip_colour(photo_pixels, landmarks, mask.model)
     fill = _fill(surface, view, points, mask, seen, lips, settings)
-    offset, fill_image = _fill_images(surface, view, in_view, fill, coarse, settings)
-    layers = _Layers(seen, _mirror_share(seen, seen_mirrored), offset, fill_image)
+    layers = _Layers(
+        seen=seen,
+        mirror_share=_mirror_share(seen, seen_mirrored),
+        offset=coarse.image(fill.offset),
+        low=coarse.image(fill.low),
+        base=coarse.image(fill.base),
+        grain=_grain(surface, view, in_view, coarse, settings),
+    )
     albedo, visibility = _blend(surface, view, points, layers, size)
 
     eyes = eye_colours(photo_pixels, landmarks)
@@ -166,12 +172,15 @@ def _triple(colour: FloatArray | NDArray[np.uint8]) -> tuple[float, float, float
 
 
 class _Layers(NamedTuple):
-    """At the coarse size: weight of the photo, of the mirrored photo in what is left, its offset, the fill."""
+    """At the coarse size S': (S', S') weights of the photo and of the mirrored photo in what the photo leaves;
+    (S', S', 3) offset, slow changes and base as in ``SmoothFill``, and the grain of invented skin."""
 
     seen: NDArray[np.float32]
     mirror_share: NDArray[np.float32]
     offset: NDArray[np.float32]
-    fill: NDArray[np.float32]
+    low: NDArray[np.float32]
+    base: NDArray[np.float32]
+    grain: NDArray[np.float32]
 
 
 def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
@@ -252,7 +261,6 @@ def _fill(
     blurred = cv2.GaussianBlur(weighted, (0, 0), max(0.7, 1.2 * view.px_per_mm))
     blurred[..., :3] /= np.maximum(blurred[..., 3:], 1e-3)
     colour = np.clip(sample(np.ascontiguousarray(blurred[..., :3]), points, cv2.INTER_LINEAR), 0.0, 1.0)
-    skin_like = mask.model.likelihood(colour)
     size = seen.shape[0]
     texel = np.stack([surface.uv[:, 0], 1.0 - surface.uv[:, 1]], axis=1) * size
     known = sample(seen, texel, cv2.INTER_LINEAR).astype(np.float64)
@@ -262,31 +270,30 @@ def _fill(
         guess[:] = lips / 255.0
         trust[surface.topology.regions["lips"]] = 0.5
         trust = surface.graph.smooth(trust, 2)
-    photo = PhotoColours(colour, known, skin_like, guess, trust)
-    return smooth_fill(surface.graph, photo, surface.topology.mirror, mask.model.tone, settings.completion)
+    photo = PhotoColours(colour, known, mask.model.likelihood, guess, trust)
+    # A cavity's colour is deeper, not only darker: light that comes out of it has met the skin more than once.
+    shade = 1.0 - settings.cavity * (1.0 - surface.openness)
+    variation = mottling(surface.neutral, settings.completion) * shade[:, None] ** [0.8, 1.0, 1.05]
+    return smooth_fill(
+        surface.graph, photo, surface.topology.mirror, mask.model.tone, variation, settings.completion
+    )
 
 
-def _fill_images(
+def _grain(
     surface: Surface,
     view: PhotoView,
     in_view: NDArray[np.float64],
-    fill: SmoothFill,
     coarse: UvSampler,
     settings: TextureSettings,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Offset of the mirrored photo and the finished fill at the coarse size, (S', S', 3) float32 each."""
-    neutral = surface.neutral
-    normal = vertex_normals(neutral, surface.topology.quads)
-    # A cavity's colour is deeper, not only darker: light that comes out of it has met the skin more than once.
-    shade = 1.0 - settings.cavity * (1.0 - surface.openness)
-    mottled = fill.skin * mottling(neutral, settings.completion) * shade[:, None] ** [0.8, 1.0, 1.05]
+) -> NDArray[np.float32]:
+    """Fine detail of invented skin at the coarse size, (S', S', 3) float32, zero mean."""
+    normal = vertex_normals(surface.neutral, surface.topology.quads)
     cheek = in_view[[50, 280]]
     width = float(np.linalg.norm(in_view[234] - in_view[454]))
     # The cheek that looks more at the camera: the one farther from the outline.
     side = int(np.argmax([np.linalg.norm(in_view[50] - in_view[234]), np.linalg.norm(in_view[280] - in_view[454])]))
     tile = grain_tile(view.pixels, cheek[side], 0.16 * width, view.px_per_mm, settings.completion)
-    grain = grain_on_surface(tile, coarse.image(neutral), coarse.image(normal), view.px_per_mm)
-    return coarse.image(fill.offset), coarse.image(mottled) + grain
+    return grain_on_surface(tile, coarse.image(surface.neutral), coarse.image(normal), view.px_per_mm)
 
 
 def _mirror_share(seen: NDArray[np.float32], mirrored: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -308,16 +315,17 @@ def _blend(
     share_full = cv2.resize(layers.mirror_share, (size, size), interpolation=cv2.INTER_LINEAR)
     for start in range(0, size, BAND_ROWS):
         rows = slice(start, min(size, start + BAND_ROWS))
-        seen = seen_full[rows, :, None]
-        colour = _upscaled_rows(layers.fill, rows, size)
-        share = share_full[rows, :, None]
-        if mirror is not None and (share * (1 - seen)).max() > 0.002:
+        seen, share = seen_full[rows, :, None], share_full[rows, :, None] * (1.0 - seen_full[rows, :, None])
+        colour = _upscaled_rows(layers.base, rows, size)
+        colour += _upscaled_rows(layers.grain, rows, size) * (1.0 - seen - share)
+        low = _upscaled_rows(layers.low, rows, size)
+        if mirror is not None and share.max() > 0.002:
             other = sample(view.pixels, sampler.image(points[mirror], rows)).astype(np.float32) / 255.0
             other += _upscaled_rows(layers.offset, rows, size)
-            colour += share * (other - colour)
+            colour += share * (other - low)
         if seen.max() > 0.002:
             shown = sample(view.pixels, sampler.image(points, rows)).astype(np.float32) / 255.0
-            colour += seen * (shown - colour)
+            colour += seen * (shown - low)
         albedo[rows] = np.clip(colour * 255.0 + 0.5, 0, 255).astype(np.uint8)
         visibility[rows] = (seen_full[rows] * 255.0 + 0.5).astype(np.uint8)
     return albedo, visibility
