@@ -1,8 +1,8 @@
 """The skin as an image: cells of its lattice, maps back to vertices, coarser lattices.
 
-A vertex is a node of the N x N lattice, UV is the lattice coordinate / N (origin bottom left). Row 0 of an image is
-its top (v = 1); texel (y, x) of an (S, S) image has its centre at u = (x + 1/2) / S, v = 1 - (y + 1/2) / S. Eyes and
-mouth are horizontal slits: the vertices on them exist twice, so values never leak from one lid or lip to the other.
+A vertex is a node of the N x N lattice, UV is the lattice coordinate / N (origin bottom left). Row 0 of an image
+is its top (v = 1); texel (y, x) of an (S, S) image has its centre at u = (x + 1/2) / S, v = 1 - (y + 1/2) / S. Eyes
+and mouth are horizontal slits: vertices on them exist twice, so values never leak from one lid or lip to the other.
 The way from vertices to a map is texel_map.py's, for every material.
 """
 
@@ -44,8 +44,8 @@ def vertices_from_image(image: NDArray[Any], topology: Topology) -> NDArray[np.f
     """Values of the skin's vertices from a map; the inverse of ``texel_map.LatticeMap.image``.
 
     Every cell is read at four places so far inside it that no texel of another cell takes part, extended bilinearly
-    to its corners, and a vertex takes the mean of the cells round it. So nothing leaks across slits and borders, and
-    what was written from vertices comes back unchanged.
+    to its corners, and a vertex takes the mean of the cells round it. So nothing leaks across slits and borders,
+    and what was written from vertices comes back unchanged.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ class LimitSurface(NamedTuple):
     """Once subdivided quads with their vertices on the Catmull-Clark limit surface.
 
     matrix   (n', n) csr: control vertices to limit positions of the n' subdivided vertices
-    quads    (4m, 4) int64: quad q's children are rows 4q .. 4q + 3; child k touches q's corner k, its own corners are
-             (corner k, middle of edge k, centre, middle of edge k - 1)
+    quads    (4m, 4) int64: quad q's children are rows 4q .. 4q + 3; child k touches q's corner k, its own
+             corners are (corner k, middle of edge k, centre, middle of edge k - 1)
     """
 
     matrix: sparse.csr_matrix
@@ -25,7 +25,7 @@ class LimitSurface(NamedTuple):
 
 
 class _Incidence(NamedTuple):
-    """Edges (e, 2) of quads, each quad side's edge (m, 4), border mask (e,), used vertices (n,), on the border (n,)."""
+    """Edges (e, 2), each quad side's edge (m, 4), edges on the border (e,), vertices used, on the border (n,)."""
 
     edges: NDArray[np.int64]
     edge_of_side: NDArray[np.int64]
@@ -120,7 +120,7 @@ def limit_surface(quads: NDArray[np.int64], count: int) -> LimitSurface:
 
 
 def refine(quads: NDArray[np.int64], count: int) -> sparse.csr_matrix:
-    """(n + e + m, n) matrix from vertices to themselves, edge middles and face centres, numbered like ``subdivide``."""
+    """(n + e + m, n) matrix to the vertices, edge middles and face centres, numbered like ``subdivide``."""
     mesh, faces = _incidence(quads, count), len(quads)
     edges = len(mesh.edges)
     middles = sparse.csr_matrix(

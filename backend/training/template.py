@@ -33,7 +33,8 @@ ATLAS = {
 class Template:
     """The template without eyes, teeth, gums and tongue.
 
-    sampling   (V, n) csr float64: our vertices = sampling @ ICT vertices, positions and offsets alike; rows sum to 1
+    sampling   (V, n) csr float64: our vertices = sampling @ ICT vertices, positions and offsets alike; rows sum
+               to 1
     topology   skin lattice, mouth bag and eye sockets
     report     what was measured while building, name -> number
     """
@@ -99,8 +100,8 @@ def measure_template(source: IctSource, template: Template) -> dict[str, float]:
 def _mirrored(
     left: sparse.csr_matrix, mirror: NDArray[np.int64], source_mirror: NDArray[np.int64]
 ) -> sparse.csr_matrix:
-    """Complete the sampling (V, n): rows that are empty become their twins' mirror images, rows of vertices that are
-    their own twins the mean with it, rows of pairs that both exist likewise."""
+    """Complete the sampling (V, n): rows that are empty become their twins' mirror images, rows of vertices that
+    are their own twins the mean with it, rows of pairs that both exist likewise."""
     twins = left[mirror][:, source_mirror]
     here, there = (np.diff(matrix.indptr) > 0 for matrix in (left, twins))
     weight = 1.0 / (here.astype(np.float64) + there)

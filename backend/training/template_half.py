@@ -1,4 +1,4 @@
-"""The source's skin, subdivided or not, and one half of its head with the boundary named: what the lattice lies on."""
+"""The source's skin, subdivided or not, and one half of its head with its boundary named."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def triangulate(
 ) -> NDArray[np.int64]:
     """(m, 4) quads to (2m, 3) triangles; rows t and t + m come from quad t.
 
-    Quads are cut along their shorter diagonal, but through every vertex in ``fans``: a slit's end has the full angle
-    round it, which needs more than two triangles to be filled without folds.
+    Quads are cut along their shorter diagonal, but through every vertex in ``fans``: a slit's end has the full
+    angle round it, which needs more than two triangles to be filled without folds.
     """
     first = np.linalg.norm(vertices[quads[:, 0]] - vertices[quads[:, 2]], axis=1)
     second = np.linalg.norm(vertices[quads[:, 1]] - vertices[quads[:, 3]], axis=1)
@@ -150,8 +150,9 @@ def triangulate(
 def arc_lengths(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(k,) relative arc length along a polyline of (k, 3) points, from 0 to 1."""
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    length: NDArray[np.float64] = np.append(0.0, np.cumsum(steps))
-    return length / length[-1]
+    length = np.append(0.0, np.cumsum(steps))
+    relative: NDArray[np.float64] = length / length[-1]
+    return relative
 
 
 def edge_graph(vertices: NDArray[np.float64], quads: NDArray[np.int64]) -> sparse.csr_matrix:

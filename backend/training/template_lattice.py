@@ -17,7 +17,8 @@ class Lattice(NamedTuple):
     column, row      (V,) int64 node of each vertex; of welded nodes the one on the right side or the right half
     above            (V,) bool: the copy above a slit
     mirror           (V,) int64 vertex at the mirrored place
-    mouth, eye_left, eye_right   slit loops (l,) int64: along the upper edge with growing column, back along the lower
+    mouth, eye_left, eye_right   slit loops (l,) int64: along the upper edge with growing column, back along the
+                                 lower
     """
 
     cells: NDArray[np.int64]
@@ -44,7 +45,7 @@ def slits(settings: TemplateSettings) -> dict[str, tuple[int, int, int]]:
 
 
 def half_slits(settings: TemplateSettings) -> tuple[tuple[int, int, int], ...]:
-    """Slits of the left half, columns from the midline; the mouth starts at -1, so that its centre is doubled too."""
+    """Slits of the left half, columns from the midline; the mouth starts at -1, its centre is doubled too."""
     middle = settings.lattice_size // 2
     whole = slits(settings)
     row, first, last = whole["eye_left"]
@@ -55,8 +56,8 @@ def half_slits(settings: TemplateSettings) -> tuple[tuple[int, int, int], ...]:
 def build_lattice(settings: TemplateSettings) -> Lattice:
     """Number the vertices of the slit lattice.
 
-    The left border welds to the right one (the cut along the back of the head), the left half of the top to its right
-    half (the cut up to the crown); the bottom, the neck rim, stays open.
+    The left border welds to the right one (the cut along the back of the head), the left half of the top to its
+    right half (the cut up to the crown); the bottom, the neck rim, stays open.
     """
     size = settings.lattice_size
     side, middle = size + 1, size // 2
@@ -64,8 +65,8 @@ def build_lattice(settings: TemplateSettings) -> Lattice:
     rows, columns = np.divmod(np.arange(nodes), side)
     upper: dict[tuple[int, int], int] = {}
     for slit_row, first, last in slits(settings).values():
-        for column in range(first + 1, last):
-            upper[slit_row, column] = nodes + len(upper)
+        for slit_column in range(first + 1, last):
+            upper[slit_row, slit_column] = nodes + len(upper)
     doubled = np.array(list(upper))
     row, column = np.append(rows, doubled[:, 0]), np.append(columns, doubled[:, 1])
 
@@ -90,7 +91,8 @@ def build_lattice(settings: TemplateSettings) -> Lattice:
         slit_row, first, last = slits(settings)[name]
         over = [upper.get((slit_row, k), slit_row * side + k) for k in range(first, last + 1)]
         under = [slit_row * side + k for k in range(last - 1, first, -1)]
-        return compact[np.array(over + under)]
+        ids: NDArray[np.int64] = compact[np.array(over + under)]
+        return ids
 
     return Lattice(
         cells=compact[cells],

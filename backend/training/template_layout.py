@@ -30,7 +30,8 @@ class TemplateSettings:
     mouth_row, mouth_half_width        row of the mouth slit and the column of its corners
     *_size                             size of a lattice cell relative to the open face
     *_radius_mm                        how far around the feature that size reaches (Gaussian radius)
-    growth_per_mm, grow_from_mm        cells grow outside the narrow face by this much per millimetre, from this far out
+    growth_per_mm, grow_from_mm        cells grow outside the narrow face by this much per millimetre, from this
+                                       far out
     largest_size                       and no further than this
     ear_size, ear_growth_per_mm        size on the ears, and its growth away from them
     back_corner                        where the back midline turns the square's upper corner, 0 neck rim .. 1 crown
@@ -98,7 +99,8 @@ def cell_sizes(source: IctSource, half: HalfHead, settings: TemplateSettings) ->
     growth = 1.0 + settings.growth_per_mm * np.maximum(outside - settings.grow_from_mm, 0.0)
     size = np.minimum(feature * growth, settings.largest_size)
     from_ear = cKDTree(points[on_ear(points)]).query(points)[0]
-    return np.minimum(size, settings.ear_size + settings.ear_growth_per_mm * from_ear)
+    result: NDArray[np.float64] = np.minimum(size, settings.ear_size + settings.ear_growth_per_mm * from_ear)
+    return result
 
 
 def _shortest_path(
@@ -224,5 +226,5 @@ def lattice_map(
     everywhere = np.zeros((len(skins[0].vertices), 2))
     everywhere[coarse.source] = solved
     start = (refine(skins[0].quads, len(everywhere)) @ everywhere)[fine.source]
-    plane = solve_map(_map_problem(source, fine, settings), start, MapWeights(tolerance=1e-6))
+    plane = solve_map(_map_problem(source, fine, settings), start, MapWeights(tolerance=1e-5))
     return plane * (settings.lattice_size / 2.0)

@@ -6,9 +6,9 @@ size, to the plane), the fold-free energy
     sum_t w_t ( |J_t|^2 / chi(det J_t) + lambda (det J_t^2 + 1) / chi(det J_t) ),
     chi(d, e) = (d + sqrt(e^2 + d^2)) / 2
 
-of Garanzha, Kaporin, Kudryavtseva, Protais, Ray and Sokolov, "Foldover-free maps in 50 lines of code" (2021), Eq. (2)
-and (3), by Newton steps with every triangle's Hessian projected to positive semi-definite. While triangles are folded
-e > 0 keeps the energy finite; it is lowered slowly, and 0 once no fold is left.
+of Garanzha, Kaporin, Kudryavtseva, Protais, Ray and Sokolov, "Foldover-free maps in 50 lines of code" (2021),
+Eq. (2) and (3), by Newton steps with every triangle's Hessian projected to positive semi-definite. While
+triangles are folded e > 0 keeps the energy finite; it is lowered slowly, and 0 once no fold is left.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class MapProblem(NamedTuple):
 
 
 class MapWeights(NamedTuple):
-    """``area`` is lambda, the weight of size against shape; ``chain`` the weight of the order barrier on the slits."""
+    """``area`` is lambda, the weight of size against shape; ``chain`` that of the order barrier on the slits."""
 
     area: float = 1.5
     chain: float = 2e-3

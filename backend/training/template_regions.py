@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +30,7 @@ def _inside(outline: NDArray[np.float64], points: NDArray[np.float64], margin: f
 def _polyline(points: NDArray[np.float64], step_mm: float = 0.5) -> NDArray[np.float64]:
     """Densely sampled polyline through (k, 3) points."""
     pieces = []
-    for a, b in zip(points[:-1], points[1:]):
+    for a, b in pairwise(points):
         count = max(int(np.linalg.norm(b - a) / step_mm), 1)
         t = np.arange(count)[:, None] / count
         pieces.append((1 - t) * a + t * b)
@@ -42,8 +44,8 @@ def skin_regions(
 
     home (L,) is the ICT polygon that each lattice vertex lies on (or its mirror image does).
 
-    Slit loops are ordered: lid_upper_left and its like run along the lid's edge from inner to outer canthus, both included; lip_upper and
-    lip_lower from the subject's right corner to the left one, both included.
+    Slit loops are ordered: lid_upper_left and its like run along the lid's edge from inner to outer canthus,
+    both included; lip_upper and lip_lower from the subject's right corner to the left one, both included.
     """
     points = positions[: len(lattice.row)]
     landmarks = source.neutral[source.landmarks68]

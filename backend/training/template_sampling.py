@@ -1,4 +1,4 @@
-"""Where lattice nodes fall on the source's surface: triangle under a node, place in its quad, weights on the limit."""
+"""Where lattice nodes fall on the source's surface: the triangle under a node and its weights on the limit."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def places_on_limit(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Bilinear weights on the subdivided quads.
 
-    quad (p,) ids of the original quads; place (p, 2) in the unit square whose corners 0, 1, 2, 3 are (0, 0), (1, 0),
-    (1, 1), (0, 1). Returns subdivided vertices (p, 4) and weights (p, 4).
+    quad (p,) ids of the original quads; place (p, 2) in the unit square whose corners 0, 1, 2, 3 are (0, 0), (1,
+    0), (1, 1), (0, 1). Returns subdivided vertices (p, 4) and weights (p, 4).
     """
     s, t = place.T
     child = np.where(t < 0.5, np.where(s < 0.5, 0, 1), np.where(s >= 0.5, 2, 3))
@@ -39,7 +39,8 @@ def triangle_places(
     triangle: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Barycentric places (p,), (p, 3) on triangles cut from quads, as (p,) quads and (p, 2) places in their squares.
+    """Barycentric places (p,), (p, 3) on triangles cut from quads, as (p,) quads and (p, 2) places in their
+    squares.
 
     Triangles t and t + m belong to quad t.
     """
@@ -50,7 +51,7 @@ def triangle_places(
 
 
 class NodePlaces(NamedTuple):
-    """Where the lattice nodes of one half fall: (p,) column, row, whether the copy above a slit, triangle, (p, 3)."""
+    """Where lattice nodes of one half fall: (p,) column, row, copy above a slit, triangle; (p, 3) weights in it."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -69,8 +70,8 @@ def locate_nodes(
     """Find the map's triangle under every integer node of [0, columns] x [0, rows].
 
     plane (n, 2) fold-free coordinates; slits (row, first, last): nodes strictly between the columns first and last
-    exist twice, below and above (first may be -1 for a slit that starts at the border). Raises FitFailed where a node
-    is not covered.
+    exist twice, below and above (first may be -1 for a slit that starts at the border). Raises FitFailed where a
+    node is not covered.
     """
     corners = plane[triangles]
     low = np.maximum(np.ceil(corners.min(1) - ON_EDGE).astype(int), 0)
@@ -109,8 +110,8 @@ def locate_nodes(
 
 
 class SkinSampling(NamedTuple):
-    """matrix (V, n') csr on the skin's limit surface for the lattice's vertices on the left half and the midline, zero
-    rows on the right half; quad (V,) the skin quad that each lies on, of its mirror image on the right half."""
+    """matrix (V, n') csr on the skin's limit surface for the lattice's vertices on the left half and the
+    midline, empty rows on the right half; quad (V,) the skin quad that each, or its mirror image, lies on."""
 
     matrix: sparse.csr_matrix
     quad: NDArray[np.int64]
@@ -119,7 +120,7 @@ class SkinSampling(NamedTuple):
 def sample_skin(
     half: HalfHead, plane: NDArray[np.float64], surface: LimitSurface, lattice: Lattice, settings: TemplateSettings
 ) -> SkinSampling:
-    """Place the left half's lattice vertices on the limit surface. ``plane`` (n, 2) lattice coordinates of the half."""
+    """Place the left half's lattice vertices on the limit surface; ``plane`` (n, 2) is the half's map."""
     size, middle = settings.lattice_size, settings.lattice_size // 2
     nodes = locate_nodes(plane, half.triangles, middle, size, half_slits(settings))
     quad, square = triangle_places(half.quads, half.triangles, nodes.triangle, nodes.weights)

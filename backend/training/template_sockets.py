@@ -18,6 +18,7 @@ from .template_layout import TemplateSettings
 from .template_map import harmonic_map
 from .template_sampling import places_on_limit, triangle_places
 
+CAP_STEP = 0.3
 SMOOTH_LENGTHS = 9  # rays in the moving average round the loop that evens out the rings
 # Places along a ray, 1 at the opening, 0 at the pole: a Tutte map shrinks what lies deep, hence ever closer there.
 RAY = np.concatenate([np.linspace(1.0, 0.5, 201), 0.5 * np.geomspace(1.0, 1e-5, 500)[1:], [0.0]])
@@ -27,7 +28,7 @@ class SocketDisk(NamedTuple):
     """A socket of the source's skin, flattened to the unit disk.
 
     vertices (k,) skin ids; quads (m, 4), triangles (2m, 3) local; polygon (m,) skin quads
-    plane (k, 2) Tutte map, the opening on the unit circle; pole (2,) where the rings close, the socket's deepest place
+    plane (k, 2) Tutte map, the opening on the unit circle; pole (2,) where the rings close, the deepest place
     """
 
     vertices: NDArray[np.int64]
@@ -39,7 +40,7 @@ class SocketDisk(NamedTuple):
 
 
 class Socket(NamedTuple):
-    """sampling (rings * l + 1, n') csr on the skin's limit surface, ring by ring, pole last; loop (l,) its opening."""
+    """sampling (rings * l + 1, n') csr on the limit surface, ring by ring, pole last; loop (l,) of the opening."""
 
     sampling: sparse.csr_matrix
     loop: NDArray[np.int64]
@@ -54,8 +55,8 @@ def build_sockets(
     lattice: Lattice,
     settings: TemplateSettings,
 ) -> dict[str, Socket]:
-    """Mouth bag, left and right eye socket, each from its slit's loop inwards; the right one's rows are empty, as the
-    right half is the left's mirror image.
+    """Mouth bag, left and right eye socket, each from its slit's loop inwards; the right one's rows are empty,
+    as the right half is the left's mirror image.
 
     plane (n, 2) lattice coordinates of the half head's vertices; surface the limit of all quads of the skin.
     """
@@ -143,17 +144,22 @@ def _locate(disk: SocketDisk, points: NDArray[np.float64]) -> tuple[NDArray[np.i
 
 
 def ring_depths(length_mm: float, rings: int, first_mm: float) -> NDArray[np.float64]:
-    """(rings,) depths of rings along a ray of ``length_mm``: the first at ``first_mm``, steps growing geometrically.
+    """(rings,) depths of rings along a ray of ``length_mm``: the first at ``first_mm``, steps ever larger.
 
-    The pole lies one step behind the last ring.
+    The pole lies CAP_STEP steps behind the last ring: the closer, the flatter and rounder the cap.
     """
-    steps = np.arange(rings + 1)
-    if length_mm <= first_mm * (rings + 1):
+
+    def sizes(ratio: float) -> NDArray[np.float64]:
+        grown = ratio ** np.arange(rings)
+        return np.append(grown, CAP_STEP * grown[-1])
+
+    if length_mm <= first_mm * sizes(1.0).sum():
         ratio = 1.0
     else:
-        ratio = float(brentq(lambda q: first_mm * (q**steps).sum() - length_mm, 1.0, 10.0))
-    depth: NDArray[np.float64] = np.cumsum(ratio**steps)
-    return (depth / depth[-1] * length_mm)[:-1]
+        ratio = float(brentq(lambda q: first_mm * sizes(q).sum() - length_mm, 1.0, 10.0))
+    depth = np.cumsum(sizes(ratio))
+    result: NDArray[np.float64] = depth[:-1] * (length_mm / depth[-1])
+    return result
 
 
 def _socket_rings(
@@ -194,8 +200,9 @@ def socket_faces(
     """Quads and corner UVs of a socket.
 
     loop (l,) vertex ids of the opening, l even, running so that the skin's faces pass along it in this direction;
-    ring k's vertices are ``first_id + k * l + i``, the pole ``first_id + rings * l``. atlas (left, right, bottom, top)
-    is the socket's place in its material's UV square: u once round the loop, v from the opening (top) to the pole.
+    ring k's vertices are ``first_id + k * l + i``, the pole ``first_id + rings * l``. atlas (left, right,
+    bottom, top) is the socket's place in its material's UV square: u once round the loop, v from the opening
+    (top) to the pole.
 
     Returns quads ((rings + 1/2) * l, 4), facing the inside of the socket's cavity, and UVs (..., 4, 2). The pole is
     closed by quads that span two steps of the last ring each.
