@@ -13,8 +13,9 @@ from pathlib import Path
 import facewright.photo.convert as convert_module
 import pytest
 from facewright.errors import Cancelled, MissingDependency, ModelFileInvalid
-from facewright.photo import model_files
+from facewright.photo import landmark_sets, model_files
 from facewright.photo.model_files import CHECKSUMS, NETWORKS, Network, checked_network, fetch_models, find_models
+from facewright.photo.tflite_reader import read_tflite
 
 DUMMIES = {name: f"network {name} ".encode() * 50 for name in NETWORKS}
 
@@ -187,13 +188,24 @@ def test_cancelling_ends_pip(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not list(model_files.cached_models_dir().iterdir())
 
 
-def test_really_fetched(tmp_path: Path) -> None:
-    """The real thing from the package index: pinned, converted, and the same on every run."""
+def test_really_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real thing from the package index: pinned and converted; and the mesh's own landmark subsets are ours."""
+    contents: dict[str, bytes] = {}
+    read = model_files._contents
+
+    def remember(source: Path) -> dict[str, bytes]:
+        contents.update(read(source))
+        return contents
+
+    monkeypatch.setattr(model_files, "_contents", remember)
     try:
         folder = fetch_models(to=tmp_path / "real")
     except MissingDependency as error:
         pytest.skip(str(error))
-    sums = (folder / CHECKSUMS).read_text()
-    assert len(sums.splitlines()) == len(NETWORKS)
+    assert len((folder / CHECKSUMS).read_text().splitlines()) == len(NETWORKS)
     for name in NETWORKS:
         assert len(checked_network(folder, name)) > 300_000
+    graph = read_tflite(contents["mesh"])
+    lists = [o.options["subset_idxs"] for o in graph.operators if o.name == "Landmarks2TransformMatrix"]
+    expected = [landmark_sets.LIPS, landmark_sets.LEFT_EYE, landmark_sets.RIGHT_EYE]
+    assert sorted(map(tuple, lists)) == sorted(expected)

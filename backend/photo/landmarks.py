@@ -8,7 +8,6 @@ MediaPipe's own pipeline (hundredths of a pixel), except where a large photo is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +43,7 @@ from .model_files import NETWORKS, Progress, checked_network, find_models
 
 IRIS_REGION_SCALE = 2.3
 SURE_INSTABILITY = 0.03
+SURE_SCORE = 0.85
 SURE_ROLL_DEGREES = 60.0
 SAME_FACE_OVERLAP = 0.3
 
@@ -133,8 +133,8 @@ class LandmarkDetector:
         upright = self._faces_as_they_stand(pixels)
         if upright and _upright_beyond_doubt(upright[0]):
             return upright
-        # A face that lies on its side or stands on its head is found too, but with a wrong mesh and full
-        # confidence: what gives it away is that the two passes disagree. So all four turns compete.
+        # A face that lies on its side or stands on its head is found too, with a wrong mesh and full confidence.
+        # What gives it away is a lower score and that the two passes disagree. So all four turns compete.
         candidates = [(0, upright)] if upright else []
         for turns in (1, 3, 2):
             found = self._faces_as_they_stand(np.ascontiguousarray(np.rot90(pixels, turns)))
@@ -146,22 +146,30 @@ class LandmarkDetector:
         return [_turned_back(face, turns, width, height) for face in best]
 
     def _faces_as_they_stand(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """Faces that are more or less upright, largest first; short range, then full range, then tiles."""
+        """Faces that are more or less upright, largest first.
+
+        The full range detector adds the smaller faces that the short range one misses; only where both find nothing
+        are tiles searched.
+        """
         height, width = pixels.shape[:2]
-        searches: tuple[Callable[[], list[Detection]], ...] = (
-            lambda: self._short_range.detect(pixels),
-            lambda: self._full_range.detect(pixels),
-            lambda: [d for tile in tiles(width, height) for d in self._full_range.detect(pixels, tile)],
-        )
-        for search in searches:
-            faces: list[Face] = []
-            for detection in sorted(search(), key=lambda d: -d.score):
-                face = self._face(pixels, detection)
-                if face is not None and not any(_same_face(face, other) for other in faces):
-                    faces.append(face)
-            if faces:
-                return sorted(faces, key=lambda face: -float(face.box[2] * face.box[3]))
-        return []
+        found: list[tuple[Detection, Face]] = []
+        for detector in (self._short_range, self._full_range):
+            self._add_faces(pixels, detector.detect(pixels), found)
+        if not found:
+            for tile in tiles(width, height):
+                self._add_faces(pixels, self._full_range.detect(pixels, tile), found)
+        return sorted((face for _, face in found), key=lambda face: -float(face.box[2] * face.box[3]))
+
+    def _add_faces(
+        self, pixels: NDArray[np.uint8], detections: list[Detection], found: list[tuple[Detection, Face]]
+    ) -> None:
+        """Append the faces of those detections that are not in ``found`` already, best first."""
+        for detection in detections:
+            if any(_overlap(detection.box, other.box) > SAME_FACE_OVERLAP for other, _ in found):
+                continue
+            face = self._face(pixels, detection)
+            if face is not None and not any(_overlap(face.box, f.box) > SAME_FACE_OVERLAP for _, f in found):
+                found.append((detection, face))
 
     def _face(self, pixels: NDArray[np.uint8], detection: Detection) -> Face | None:
         """Mesh and irises of a detection, or None where the mesh network sees no face there."""
@@ -259,7 +267,8 @@ def _roll_degrees(face: Face) -> float:
 
 def _upright_beyond_doubt(face: Face) -> bool:
     """Measured on photos turned in steps of 30 degrees: no face that is upside down passes."""
-    return face.instability <= SURE_INSTABILITY and _roll_degrees(face) <= SURE_ROLL_DEGREES
+    steady = face.instability <= SURE_INSTABILITY and face.score >= SURE_SCORE
+    return steady and _roll_degrees(face) <= SURE_ROLL_DEGREES
 
 
 def _uprightness(face: Face) -> float:
@@ -267,9 +276,10 @@ def _uprightness(face: Face) -> float:
     return face.score - 3.0 * face.instability - 0.002 * _roll_degrees(face)
 
 
-def _same_face(face: Face, other: Face) -> bool:
-    boxes = [np.concatenate([f.box[:2], f.box[:2] + f.box[2:]]) for f in (face, other)]
-    return bool(intersection_over_union(boxes[0], boxes[1][None])[0] > SAME_FACE_OVERLAP)
+def _overlap(box: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Intersection over union of two boxes (x, y, width, height)."""
+    corners = [np.concatenate([b[:2], b[:2] + b[2:]]) for b in (box, other)]
+    return float(intersection_over_union(corners[0], corners[1][None])[0])
 
 
 def _turned_back(face: Face, turns: int, width: int, height: int) -> Face:
