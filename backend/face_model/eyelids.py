@@ -24,6 +24,7 @@ SOCKET_MM = 0.06  # inner side of the lids over the shell
 THICKNESS_MM = 0.7  # least height of the lids' outer skin over the shell, away from their edge
 THICKNESS_SLOPE = 0.5  # how fast it is reached from the edge, mm per mm
 SOFT_MM = 0.1  # width of the transition between free and pushed skin
+MARGIN_DEPTH_MM = 1.0  # a loop lies at most so far behind the visible edge, along the eyeball
 REST_REACH_MM = 5.0  # the lids follow a correction of their edge over this distance
 BLINK_REACH_MM = 7.0
 MARGIN_WIDTH_MM = 2.0  # between the loop on the eyeball and the visible edge of a lid
@@ -133,44 +134,64 @@ class Lids:
         pushed: Floats = self.eye.centre + direction * (shell + self.height + soft)[:, None]
         return pushed
 
-    def correct(self, points: Floats, gaze: Floats | None) -> Floats:
-        """The patch (n, 3) with the lids' loops on the eyeball and all of it outside."""
-        upper, lower = points[self.loops.upper], points[self.loops.lower]
-        new_upper, new_lower = self._on_shell(upper, gaze), self._on_shell(lower, gaze)
-        result = points + self.loops.spread(new_upper - upper, new_lower - lower, 0.0, REST_REACH_MM)
-        result = self._pushed_out(result, gaze)
-        result[self.loops.upper], result[self.loops.lower] = new_upper, new_lower
-        return result
-
     def _elevation(self, points: Floats) -> Floats:
         """Angle (...,) of points above the eyeball's centre, radians."""
         arm = points - self.eye.centre
         elevation: Floats = np.arctan2(arm[..., 1], arm[..., 2])
         return elevation
 
+    def _edge_rows(self, points: Floats) -> tuple[Ints, Ints]:
+        """Rows (k,) of the visible edges: the lowest place of the upper lid, the highest of the lower."""
+        return visible_edges(self._elevation(points[self.upper]), self._elevation(points[self.lower]))
+
+    def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats) -> None:
+        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, straight from ``bottom`` (k, 3) to its edge."""
+        column = np.arange(len(side))
+        edge = points[side[column, last]].copy()
+        row = np.arange(LID_ROWS)[None, :]
+        share = row / np.maximum(last, 1)[:, None]
+        places = bottom[:, None] + share[..., None] * (edge - bottom)[:, None]
+        before = (row < last[:, None]) | (row == 0)
+        points[side[before]] = places[before]
+
+    def correct(self, points: Floats, gaze: Floats | None) -> Floats:
+        """The patch (n, 3) with the lids' loops on the eyeball and all of it outside.
+
+        In some heads ICT's loops lie deep inside the eyeball, far behind the visible edge. Pushed straight out they
+        would come through the lid, so they are drawn forward to at most MARGIN_DEPTH_MM from behind the edge.
+        """
+        ends = self.upper[[0, -1], 0]
+        upper, lower = points[self.loops.upper], points[self.loops.lower]
+        move = self._on_shell(upper, gaze) - upper, self._on_shell(lower, gaze) - lower
+        result = self._pushed_out(points + self.loops.spread(*move, 0.0, REST_REACH_MM), gaze)
+        canthi = self._on_shell(result[ends], gaze)
+        for side, last in zip((self.upper, self.lower), self._edge_rows(result)):
+            edge = self._on_shell(result[side[np.arange(len(side)), last]], gaze)
+            behind = self._on_shell(result[side[:, 0]], gaze) - edge
+            length = np.linalg.norm(behind, axis=1, keepdims=True)
+            behind *= np.minimum(1.0, MARGIN_DEPTH_MM / np.maximum(length, 1e-9))
+            self._set_margin(result, side, last, self._on_shell(edge + behind, gaze))
+        result[ends] = canthi
+        return result
+
     def closed(self, points: Floats) -> Floats:
         """The patch (n, 3) with the lids shut: visible edges meet, and behind them margins down to the eyeball."""
-        rows = visible_edges(self._elevation(points[self.upper]), self._elevation(points[self.lower]))
+        rows = self._edge_rows(points)
         column = np.arange(len(self.upper))
         upper, lower = self.upper[column, rows[0]], self.lower[column, rows[1]]
         line = CLOSING_LINE * points[upper] + (1.0 - CLOSING_LINE) * points[lower]
         direction, distance, shell = self.eye.shell(line)
         height = np.clip(distance - shell, *LID_EDGE_MM)
-        height[[0, -1]] = (distance - shell)[[0, -1]].clip(MARGIN_MM)
+        height[[0, -1]] = MARGIN_MM
         edge = self.eye.centre + direction * (shell + height)[:, None]
         bottom = self._on_shell(line, None)
 
         moves = edge - points[upper], edge - points[lower]
-        result = points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM)
-        result = self._pushed_out(result, None)
-        for side, last in ((self.upper, rows[0]), (self.lower, rows[1])):
-            # Margins: from the loop on the eyeball (row 0) straight to the visible edge.
-            share = np.arange(LID_ROWS)[None, :] / np.maximum(last, 1)[:, None]
-            behind = np.arange(LID_ROWS)[None, :] <= last[:, None]
-            places = bottom[:, None] + share[..., None] * (edge - bottom)[:, None]
-            result[side[behind]] = places[behind]
-        ends = self.upper[[0, -1], 0]
-        result[ends] = bottom[[0, -1]]
+        result = self._pushed_out(points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM), None)
+        for side, last in zip((self.upper, self.lower), rows):
+            result[side[column, last]] = edge
+            self._set_margin(result, side, last, bottom)
+        result[self.upper[[0, -1], 0]] = bottom[[0, -1]]
         return result
 
 

@@ -85,7 +85,7 @@ class Lips:
         return result
 
     def parted(self, points: Floats, up: Floats, down: Floats) -> Floats:
-        """The patch (n, 3) with the upper edge raised by ``up`` (k,) and the lower edge lowered by ``down`` (k,) mm."""
+        """The patch (n, 3) with the upper edge ``up`` (k,) mm higher and the lower edge ``down`` (k,) mm lower."""
         result = points.copy()
         result[:, 1:2] += self.loops.spread(up[:, None], -down[:, None], PLATEAU_MM, REACH_MM)
         return result

@@ -1,4 +1,4 @@
-"""Makes room for the tongue that comes out in tongueOut: it passes midway between the lips, and they part for it."""
+"""Makes room for the tongue of tongueOut: it passes midway between the lips, and they part for it."""
 
 from __future__ import annotations
 
