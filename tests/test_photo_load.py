@@ -223,6 +223,19 @@ def test_cropped_or_resized_photos_are_not_believed(tmp_path: Path, size: tuple[
     assert len(photo.warnings) == 1 and str(size[0]) in photo.warnings[0]
 
 
+def test_a_crop_that_only_the_outer_size_tells_is_not_believed(tmp_path: Path) -> None:
+    """An editor rewrote the inner size and left the outer one, as in a published White House portrait."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = WIDTH * 3, HEIGHT * 3
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 50
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] = WIDTH
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageHeight] = HEIGHT
+    Image.fromarray(picture()).save(tmp_path / "outer.jpg", exif=exif)
+    photo = load_photo(tmp_path / "outer.jpg")
+    assert photo.focal_length_mm is None
+    assert len(photo.warnings) == 1 and str(WIDTH * 3) in photo.warnings[0]
+
+
 @pytest.mark.parametrize("value", [0, 1, 60000])
 def test_nonsense_focal_lengths_are_ignored(tmp_path: Path, value: int) -> None:
     photo = lens_photo(tmp_path, FocalLengthIn35mmFilm=value)

@@ -45,16 +45,21 @@ def read_lens(exif: Image.Exif, width: int, height: int) -> Lens:
     by_plane = _plausible(_from_focal_plane(tags, width, height))
     if equivalent is None and by_plane is None:
         return Lens(None, ())
-    named = (_number(tags.get(ExifTags.Base.ExifImageWidth)), _number(tags.get(ExifTags.Base.ExifImageHeight)))
-    if None not in named and sorted(named) != sorted((float(width), float(height))):  # type: ignore[type-var]
-        return Lens(
-            None,
-            (
-                "The photo was cropped or resized after it was taken "
-                f"(EXIF says {named[0]:.0f} x {named[1]:.0f} pixels, the file has {width} x {height}), "
-                "so its focal length is estimated.",
-            ),
-        )
+    # Editors update one of the two notes and leave the other, so both must agree with the file.
+    for noted in (
+        (tags.get(ExifTags.Base.ExifImageWidth), tags.get(ExifTags.Base.ExifImageHeight)),
+        (exif.get(ExifTags.Base.ImageWidth), exif.get(ExifTags.Base.ImageLength)),
+    ):
+        size = (_number(noted[0]), _number(noted[1]))
+        if None not in size and sorted(size) != sorted((float(width), float(height))):  # type: ignore[type-var]
+            return Lens(
+                None,
+                (
+                    "The photo was cropped or resized after it was taken "
+                    f"(EXIF says {size[0]:.0f} x {size[1]:.0f} pixels, the file has {width} x {height}), "
+                    "so its focal length is estimated.",
+                ),
+            )
     if equivalent is None:
         return Lens(by_plane, ())
     if by_plane is not None and max(equivalent, by_plane) / min(equivalent, by_plane) <= FOCAL_PLANE_AGREEMENT:
