@@ -28,6 +28,8 @@ BAG_UV_BOX = (0.0, 0.5, 1.0, 0.5)
 SOCKET_UV_BOXES = {"left": (0.0, 0.25, 0.25, 0.25), "right": (0.25, 0.25, 0.25, 0.25)}
 GUMS_UV_BOX = (0.5, 0.25, 0.5, 0.25)
 TONGUE_UV_BOX = (0.0, 0.0, 1.0, 0.25)
+TEETH_CELLS = 6  # the square of "teeth" has 6 x 6 cells, one per tooth, as on the built-in head
+GUM_HEIGHT_MM = 13.0  # above a tooth's biting edge; ICT's teeth have roots as well
 
 
 def ict_topology(source: IctSource) -> Topology:
@@ -56,7 +58,7 @@ def ict_topology(source: IctSource) -> Topology:
     tongue = _tongue_faces(source, gums_tongue)
     corner_uv[tongue] = _into(plain[tongue], TONGUE_UV_BOX)
     teeth = _faces_within(faces, ict.TEETH)
-    corner_uv[teeth] = plain[teeth]
+    corner_uv[teeth] = _teeth_uv(source, teeth)
     inner = slice(ict.HEAD_POLYGONS.stop, ict.SKIN_POLYGONS.stop)
     material[inner] = material[gums_tongue] = MATERIALS.index("mouth")
     material[teeth] = MATERIALS.index("teeth")
@@ -150,6 +152,35 @@ def _tongue_faces(source: IctSource, gums_tongue: NDArray[np.int64]) -> NDArray[
         if np.abs(points[:, 0]).max() < 21.0 and points[:, 2].max() > 10.0 and points[:, 1].max() < -60.0:
             found.append(members)
     return np.concatenate(found)
+
+
+def _teeth_uv(source: IctSource, teeth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """One cell of the square per tooth: biting edge in its middle, gum at its border, mirrored pairs side by side.
+
+    Returns (len(teeth), 4, 2).
+    """
+    faces = source.faces[teeth]
+    edges = _edges(faces)
+    size = ict.VERTICES
+    _, label = connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape=(size, size)), directed=False)
+    tooth_of = label[faces[:, 0]]
+    names = np.unique(tooth_of)
+    vertices_of = {name: np.unique(faces[tooth_of == name][faces[tooth_of == name] >= 0]) for name in names}
+    centre = {name: source.neutral[vertices].astype(np.float64).mean(0) for name, vertices in vertices_of.items()}
+    middle_height = np.mean([c[1] for c in centre.values()])
+    # Upper teeth first, back to front, so that left and right of a pair follow each other.
+    order = sorted(names, key=lambda name: (centre[name][1] < middle_height, round(centre[name][2], 1)))
+    place = np.zeros((size, 2))
+    for k, name in enumerate(order):
+        points = source.neutral[vertices_of[name]].astype(np.float64)
+        height = points[:, 1] if centre[name][1] < middle_height else -points[:, 1]
+        depth = np.clip((height.max() - height) / GUM_HEIGHT_MM, 0.0, 1.0)
+        sideways = points[:, [0, 2]] - points[:, [0, 2]].mean(0)
+        sideways /= np.maximum(np.abs(sideways).max(1, keepdims=True), 1e-6)
+        cell = np.array([k % TEETH_CELLS, k // TEETH_CELLS])
+        place[vertices_of[name]] = (cell + 0.5 + 0.47 * depth[:, None] * sideways) / TEETH_CELLS
+    corners: NDArray[np.float64] = place[np.where(faces < 0, faces[:, :1], faces)]
+    return corners
 
 
 def _inner_regions(
