@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from facewright.__main__ import main
 from facewright.config import assets_dir
+from facewright.errors import FitFailed
 from facewright.head.bundle import sha256_of
 from PIL import Image, ImageDraw
 from test_bundle import write_small_bundle
@@ -258,27 +258,43 @@ def test_full_disk(tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-@needs_model
-@needs_photos
-def test_several_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The largest is taken with a warning that says how to choose; ``--face`` chooses without one."""
+@pytest.fixture(scope="module")
+def two_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture with a larger face on the left and a smaller one on the right."""
     left = Image.open(PHOTOS / "astronaut.png").convert("RGB").crop((80, 0, 400, 320))
     right = Image.open(PHOTOS / "president_44.jpg").convert("RGB")
     right.thumbnail((260, 320))
     both = Image.new("RGB", (left.width + right.width, 320), (120, 120, 120))
     both.paste(left, (0, 0))
     both.paste(right, (left.width, 0))
-    photo = _png(tmp_path / "two.png", both)
-    common = ["reconstruct", str(photo), "--texture-size", "256", "-o"]
-    started = time.monotonic()
-    assert main([*common, str(tmp_path / "a")]) == 0
-    first = capsys.readouterr()
-    assert main([*common, str(tmp_path / "b"), "--face", "2"]) == 0
-    second = capsys.readouterr()
-    warnings = json.loads(first.out)["warnings"]
-    assert any("2 faces" in warning and "--face" in warning for warning in warnings)
-    assert "2 faces" in first.err
-    assert not any("2 faces" in warning for warning in json.loads(second.out)["warnings"])
-    boxes = [json.loads((tmp_path / name / "head.json").read_bytes())["photo"]["box"] for name in "ab"]
-    assert boxes[0][2] * boxes[0][3] > boxes[1][2] * boxes[1][3]
-    assert time.monotonic() - started < 60
+    return _png(tmp_path_factory.mktemp("faces") / "two.png", both)
+
+
+@needs_model
+@needs_photos
+def test_largest_of_several_faces_is_taken(
+    two_faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reconstruct", str(two_faces), "--texture-size", "256", "-o", str(tmp_path / "head")]) == 0
+    captured = capsys.readouterr()
+    assert any("2 faces" in warning and "--face" in warning for warning in json.loads(captured.out)["warnings"])
+    assert "2 faces" in captured.err
+    photo = json.loads((tmp_path / "head" / "head.json").read_bytes())["photo"]
+    assert (photo["face"], photo["faces"]) == (1, 2)
+    assert photo["box"][0] < 320, "the larger face is the left one"
+
+
+@needs_model
+@needs_photos
+def test_face_chooses(two_faces: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    middles: list[float] = []
+
+    def fit(model: object, landmarks: np.ndarray, *others: object) -> None:
+        middles.append(float(landmarks[:, 0].mean()))
+        raise FitFailed("The test has seen enough.")
+
+    monkeypatch.setattr("facewright.api.fit_landmarks", fit)
+    refused(two_faces, "--face", "1")
+    refused(two_faces, "--face", "2")
+    assert middles[0] < 320 < middles[1]
+    assert "2 faces" in refused(two_faces, "--face", "3")
