@@ -259,6 +259,17 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused(monkeypatch):
     assert "more than a face model" in _invalid(pack(_small()))
 
 
+def test_an_array_that_claims_terabytes_is_refused():
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (10**13, 3)}
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("core.npy", header.getvalue() + b"\0" * 64)
+    assert "not a usable" in _invalid(buffer.getvalue())
+
+
 def test_report_is_stored(small):
     assert BilinearModel.from_bytes(pack(replace(_small(), report={"a": 1.5}))).report == {"a": 1.5}
 

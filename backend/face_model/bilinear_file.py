@@ -208,9 +208,10 @@ def parse_model(raw: bytes, name: str) -> tuple[BilinearData, str]:
         data = _parse(_arrays(raw))
     except (
         ValueError, KeyError, IndexError, TypeError, EOFError, NotImplementedError, RuntimeError, OverflowError,
-        zipfile.BadZipFile, zlib.error, SyntaxError,
+        zipfile.BadZipFile, zlib.error, SyntaxError, MemoryError,
     ) as error:  # fmt: skip
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        reason = reason.partition("\n")[0].rstrip(".")
         raise ModelFileInvalid(
             f"{name} is not a usable Facewright face model: {reason or 'corrupt'}."
         ) from error
