@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mesh.normals import vertex_normals
 from ..mesh.raster import rasterise
 from ..mesh.topology import MATERIALS, Topology
-from .mesh_field import SkinGraph, vertex_normals
+from .mesh_field import SkinGraph
 
 REGIONS = ("nose", "ears")
 DIRECTIONS = 24

@@ -19,24 +19,6 @@ FloatArray = NDArray[np.floating[Any]]
 EDGE_WEIGHT_LIMITS = (0.01, 20.0)  # slivers must not tie two vertices together, or cut them apart
 
 
-def vertex_normals(vertices: NDArray[np.float64], quads: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """(V, 3) unit normals, area weighted; 0 for vertices without faces.
-
-    A quad's normal is the cross product of its diagonals; triangles (-1 in the last column) work the same way with
-    the last corner repeated.
-    """
-    corners = np.where(quads < 0, quads[:, :1], quads)
-    a, b, c, d = (vertices[corners[:, k]] for k in range(4))
-    normal = np.cross(c - a, d - b)
-    result = np.zeros_like(vertices)
-    for k in range(4):
-        for axis in range(3):
-            result[:, axis] += np.bincount(corners[:, k], normal[:, axis], minlength=len(vertices))
-    length = np.linalg.norm(result, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = result / np.where(length > 0, length, 1.0)
-    return unit
-
-
 @dataclass(frozen=True)
 class SkinGraph:
     """The skin's vertices as a graph.

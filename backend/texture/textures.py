@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..face_model.base import HeadGeometry
 from ..fitting.coarse import Fit
+from ..mesh.normals import vertex_normals
 from ..mesh.texel_map import UvSampler, uv_sampler
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from .cavity import openness
@@ -32,7 +33,7 @@ from .completion import (
     smooth_fill,
 )
 from .iris import eye_colours
-from .mesh_field import SkinGraph, skin_graph, vertex_normals
+from .mesh_field import SkinGraph, skin_graph
 from .part_textures import eye_texture, mouth_texture, teeth_texture
 from .skin_mask import SkinMask, SkinMaskSettings, lip_colour, skin_mask
 from .unwrap import PhotoView, UnwrapSettings, facing, landmark_warp, photo_view, sample, visible

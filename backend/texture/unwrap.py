@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fitting.camera import Camera
+from ..mesh.normals import vertex_normals
 from ..mesh.raster import Raster, rasterise
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
-from .mesh_field import vertex_normals
 
 FloatArray = NDArray[np.floating[Any]]
 
