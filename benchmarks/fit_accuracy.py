@@ -1,12 +1,12 @@
 """How near the coarse fit comes to heads of known shape: NoW-style distances, normals, and the mean face beside it.
 
-    python benchmarks/fit_accuracy.py ../shared/data/heads_dev --subjects dev08 dev09 ... [--model FILE] [--json OUT]
+    python benchmarks/fit_accuracy.py DATA [--subjects dev08 dev09 ...] [--model FILE] [--json OUT]
 
 The data are folders with ``image.png``, ``camera.json`` (K, width, height), ``gt.npz`` (vertices in mm in the
 camera's frame, faces) and ``landmarks.json`` (NoW's seven points on the true surface). Protocol: align by the seven
 points with scale, refine scale, rotation and translation so that the squared distances from points spread
-evenly over the true surface to the fitted one become least, report the distances; "metrical" is the same without scale. Normal error: true angle between
-the true normal and that of the nearest place.
+evenly over the true surface to the fitted one become least, report the distances; "metrical" is the same
+without scale. Normal error: true angle between the true normal and that of the nearest place.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from typing import Any, NamedTuple
 import cv2
 import igl
 import numpy as np
-from numpy.typing import NDArray
-
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
 from facewright.fitting.coarse import Fit, FitSettings, fit_landmarks
 from facewright.fitting.detector_error import DetectorError
 from facewright.fitting.pose import angles_from_rotation
 from facewright.photo.landmarks import LandmarkDetector
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 NOW_LANDMARKS = (33, 133, 362, 263, 2, 61, 291)  # in the order of landmarks.json
@@ -200,7 +199,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     rng = np.random.default_rng(0)
     ratios = [np.divide(*sums[rng.integers(0, len(people), len(people))].sum(0)) for _ in range(2000)]
     low, high = np.percentile(ratios, [2.5, 97.5])
-    lines.append(f"ratio to the mean face {fit.mean() / mean.mean():.3f}, 95 % interval over people {low:.3f} to {high:.3f}")
+    lines.append(
+        f"ratio to the mean face {fit.mean() / mean.mean():.3f}, 95 % interval over people {low:.3f} to {high:.3f}"
+    )
     lines.append(
         f"landmark residual {100 * np.mean([row['residual_relative'] for row in rows]):.2f} % of the outer canthi, "
         f"{1000 * np.median([row['seconds'] for row in rows]):.0f} ms, "

@@ -36,7 +36,8 @@ def test_projection_jacobian_is_the_derivative() -> None:
     points = np.random.default_rng(1).uniform([-200, -200, -900], [200, 200, -300], (6, 3))
     step = 1e-4
     numeric = np.stack(
-        [(CAMERA.project(points + step * e) - CAMERA.project(points - step * e)) / (2 * step) for e in np.eye(3)], -1
+        [(CAMERA.project(points + step * e) - CAMERA.project(points - step * e)) / (2 * step) for e in np.eye(3)],
+        -1,
     )
     assert np.allclose(CAMERA.projection_jacobian(points), numeric, atol=1e-7)
 

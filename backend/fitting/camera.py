@@ -16,8 +16,8 @@ FILM_WIDTH_MM = 36.0
 class Camera:
     """A pinhole camera without distortion.
 
-    Camera frame: millimetres, x right, y up, the camera looks along -z. Pixels: origin at the top left corner of the
-    image, pixel centres at +0.5.
+    Camera frame: millimetres, x right, y up, looking along -z. Pixels: origin at the top left corner of the image,
+    pixel centres at +0.5.
 
     Attributes
     ----------

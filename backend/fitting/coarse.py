@@ -8,7 +8,7 @@ holds the identity and lays the head over the photo: pose and expression by plai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,12 @@ from ..errors import FitFailed
 from ..face_model.base import FaceModel
 from ..mesh.landmark_schemes import LANDMARKS_478
 from .camera import Camera
-from .detector_error import DetectorError, builtin_detector_error
+from .detector_error import DetectorError, Whitening, builtin_detector_error
 from .landmark_basis import LandmarkBasis
 from .landmark_symmetry import IRIS_LEFT, IRIS_RIGHT, OUTER_CANTHI, STABLE
 from .levenberg import Problem, State, minimise
 from .pose import angles_from_rotation, initial_pose, weak_perspective_scale
-from .priors import FocalPrior, expression_bounds, expression_prior, identity_prior
+from .priors import FocalPrior, Quadratic, expression_bounds, expression_prior, identity_prior
 
 Array = NDArray[np.float64]
 
@@ -34,20 +34,21 @@ class FitSettings:
 
     covariance_scale      factor on the learned standard deviations: renders flatter the network
     covariance_extra_mm   independent error added to every coordinate
-    use_depth             whether the network's relative depth takes part
     identity_weight       of the standard normal prior
     expression_sd, expression_sparsity, asymmetry_sd   see ``priors.expression_prior``
     robust_threshold      standard deviations from which a landmark counts less (Huber)
     focal                 belief about an unknown lens
     overlay_sd_mm         independent landmark error in the second solve
+    overlay_iris_sd_mm    that of the iris centres: the iris network is finer
     overlay_expression_sd belief about how far the expression moves between the two solves
+    overlay_gaze_sd       belief about the eyeLook blendshapes, about zero: the second solve finds the gaze
+    open_eye              lid opening over eye width below which the iris is not believed
     max_iterations        of each solve
-    max_residual          mean residual over outer-canthus distance from which the landmarks are called no face
+    max_residual_mm       mean residual at the head's size from which the landmarks are called no face
     """
 
     covariance_scale: float = 1.0
     covariance_extra_mm: float = 2.5
-    use_depth: bool = False
     identity_weight: float = 1.0
     expression_sd: float = 0.3
     expression_sparsity: float = 1.0
@@ -55,9 +56,12 @@ class FitSettings:
     robust_threshold: float = 2.5
     focal: FocalPrior = field(default_factory=FocalPrior)
     overlay_sd_mm: float = 1.0
+    overlay_iris_sd_mm: float = 0.4
     overlay_expression_sd: float = 0.03
+    overlay_gaze_sd: float = 0.5
+    open_eye: float = 0.12
     max_iterations: int = 20
-    max_residual: float = 0.12
+    max_residual_mm: float = 8.0
 
 
 class Fit(NamedTuple):
@@ -102,7 +106,7 @@ def fit_landmarks(
     Parameters
     ----------
     model : FaceModel
-    landmarks : (478, 3) pixels of the network; z its relative depth in pixels
+    landmarks : (478, 3) pixels of the network; its relative depth z is not used
     iris : {"left": (5, 2), "right": (5, 2)} pixels, centre first, where the iris network ran
     image_size : (width, height) pixels
     focal_px : focal length in pixels where it is known, else estimated
@@ -128,29 +132,23 @@ def fit_landmarks(
     basis = LandmarkBasis(model)
     stable = np.flatnonzero(np.isin(basis.landmark, STABLE))
     scale, _ = weak_perspective_scale(basis.mean_points[stable], seen[basis.landmark[stable], :2])
-    log_focal = (
-        np.log(focal_px) if focal_px is not None else settings.focal.best_log_focal(max(image_size), scale)
-    )
+    log_focal = np.log(focal_px) if focal_px is not None else settings.focal.best_log_focal(max(image_size), scale)
     camera = Camera.centred(image_size, float(np.exp(log_focal)))
     rotation, translation = initial_pose(basis.mean_points[stable], seen[basis.landmark[stable], :2], camera)
     expressions = len(model.blendshape_names)
-    start = State(
-        rotation, translation, np.zeros(model.identity_dims), np.zeros(expressions), float(log_focal)
-    )
+    start = State(rotation, translation, np.zeros(model.identity_dims), np.zeros(expressions), float(log_focal))
     lower, upper = expression_bounds(model.blendshape_names)
     believed = expression_prior(
         model.blendshape_names, settings.expression_sd, settings.expression_sparsity, settings.asymmetry_sd
     )
 
-    dims = 3 if settings.use_depth else 2
     person = Problem(
         basis=basis,
         landmarks=seen[basis.landmark],
         image_size=image_size,
         whitening=lambda yaw: detector_error.whitening(
-            basis.landmark, yaw, dims, settings.covariance_extra_mm, settings.covariance_scale
+            basis.landmark, yaw, settings.covariance_extra_mm, settings.covariance_scale
         ),
-        dims=dims,
         identity_prior=identity_prior(model.identity_dims, settings.identity_weight),
         expression_prior=believed,
         expression_origin=np.zeros(expressions),
@@ -160,16 +158,41 @@ def fit_landmarks(
         robust_threshold=settings.robust_threshold,
     )
     found, person_iterations = minimise(person, start, settings.max_iterations)
-    overlay = person.for_overlay(found, settings.overlay_sd_mm, settings.overlay_expression_sd)
+    overlay = _overlay(person, found, seen, model.blendshape_names, settings)
     found, overlay_iterations = minimise(overlay, found, settings.max_iterations)
     return _result(person, found, seen, person_iterations + overlay_iterations, focal_px is None, settings)
+
+
+def _overlay(person: Problem, found: State, seen: Array, names: tuple[str, ...], settings: FitSettings) -> Problem:
+    """The second solve: identity and focal length held, independent errors, expression near the first one's.
+
+    Gaze is freed instead: against the learned covariance two iris centres had no say.
+    """
+    sd = np.full((len(person.landmarks), 2), settings.overlay_sd_mm)
+    for iris, corners, lids in ((IRIS_RIGHT, (33, 133), (159, 145)), (IRIS_LEFT, (362, 263), (386, 374))):
+        width, opening = (float(np.linalg.norm(seen[a, :2] - seen[b, :2])) for a, b in (corners, lids))
+        believed = settings.overlay_iris_sd_mm if opening > settings.open_eye * width else 1e3
+        sd[person.basis.landmark == iris[0]] = believed
+    independent = Whitening(sd.ravel(), np.zeros((sd.size, 0)))
+    gaze = np.array([name.startswith("eyeLook") for name in names])
+    spread = np.where(gaze, settings.overlay_gaze_sd, settings.overlay_expression_sd)
+    return replace(
+        person,
+        whitening=lambda yaw: independent,
+        fixed_identity=True,
+        focal_prior=None,
+        expression_prior=Quadratic(np.diag(spread**-2.0), np.zeros(len(names))),
+        expression_origin=np.where(gaze, 0.0, found.expression),
+    )
 
 
 def _checked_landmarks(landmarks: NDArray[np.floating], iris: dict[str, Array] | None) -> Array:  # type: ignore[type-arg]
     """(478, 3) float64 with the iris network's irises in place. Raises FitFailed."""
     seen = np.array(landmarks, dtype=np.float64)
     if seen.shape != (LANDMARKS_478, 3):
-        raise FitFailed(f"Expected {LANDMARKS_478} landmarks with 3 coordinates, got an array of shape {seen.shape}.")
+        raise FitFailed(
+            f"Expected {LANDMARKS_478} landmarks with 3 coordinates, got an array of shape {seen.shape}."
+        )
     for side, indices in (("right", IRIS_RIGHT), ("left", IRIS_LEFT)):
         if iris is not None and side in iris:
             seen[list(indices), :2] = np.asarray(iris[side], dtype=np.float64)[:, :2]
@@ -191,9 +214,8 @@ def _result(
     canthi = float(np.linalg.norm(seen[OUTER_CANTHI[0], :2] - seen[OUTER_CANTHI[1], :2]))
     relative = float(residual.mean()) / canthi
     angles = angles_from_rotation(state.rotation)
-    # Foreshortened eyes would make a turned head look badly fitted.
-    frontal_relative = relative * max(np.cos(np.radians(angles.yaw)), 0.2)
-    if not np.isfinite(relative) or frontal_relative > settings.max_residual:
+    residual_mm = float(residual.mean()) / problem.frame(state, shape).px_per_mm
+    if not np.isfinite(relative) or residual_mm > settings.max_residual_mm:
         raise FitFailed("The landmarks do not have the shape of a face.")
     warnings = []
     if abs(angles.yaw) > 45.0:
@@ -201,7 +223,9 @@ def _result(
     if abs(angles.pitch) > 30.0:
         warnings.append(f"The head is tilted by {abs(angles.pitch):.0f} degrees: the shape is less certain.")
     if canthi < 40.0:
-        warnings.append(f"The face is small in the photo ({canthi:.0f} pixels between the outer corners of the eyes).")
+        warnings.append(
+            f"The face is small in the photo ({canthi:.0f} pixels between the outer corners of the eyes)."
+        )
     return Fit(
         camera=camera,
         rotation=state.rotation,

@@ -2,8 +2,8 @@
 
 Its errors are strongly correlated over the face, so that 478 landmarks know much less than 478 independent ones.
 The error of a landmark lives in the *face's frame*: millimetres at the face's distance, x to the right of the
-picture and y up after the head's roll is undone, z the network's relative depth. Per yaw range the covariance of all
-coordinates is C = diag(s^2) + U U^T.
+picture and y up after the head's roll is undone. Per yaw range the covariance of all coordinates is
+ C = diag(s^2) + U U^T.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Whitening(NamedTuple):
 
         C^-1 = D - D U (1 + U^T D U)^-1 U^T D with D = diag(1 / sd^2): the system solved is r x r, not m x m.
         """
-        scaled = np.column_stack([jacobian, residual]) / self.sd[:, None]
+        scaled: Array = np.column_stack([jacobian, residual]) / self.sd[:, None]
         if not self.low_rank.shape[1]:
-            product = scaled.T @ scaled
+            product: Array = scaled.T @ scaled
             return product[:-1, :-1], product[:-1, -1], float(product[-1, -1])
         factor = self.low_rank / self.sd[:, None]
         inner = scipy.linalg.cho_factor(np.eye(factor.shape[1]) + factor.T @ factor, check_finite=False)
@@ -62,8 +62,8 @@ class DetectorError:
     Attributes
     ----------
     yaw_edges : (bins + 1,) degrees, of the absolute yaw
-    sd : (bins, 478, 3) mm, independent part, for heads that turn to the right of the picture (yaw >= 0)
-    low_rank : (bins, 478, 3, rank) mm
+    sd : (bins, 478, 2) mm, independent part, for heads that turn to the right of the picture (yaw >= 0)
+    low_rank : (bins, 478, 2, rank) mm
     renders : how many renders it was learned from
     """
 
@@ -81,7 +81,7 @@ class DetectorError:
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ModelFileInvalid(f"{path} is not a detector error file: {error}.") from error
         bins = len(edges) - 1
-        right_shape = sd.shape == (bins, LANDMARKS_478, 3) and low_rank.shape[:3] == sd.shape and low_rank.ndim == 4
+        right_shape = sd.shape == (bins, LANDMARKS_478, 2) and low_rank.shape[:3] == sd.shape and low_rank.ndim == 4
         if bins < 1 or not right_shape or not np.isfinite(low_rank).all() or not (sd >= 0.0).all():
             raise ModelFileInvalid(f"{path} is not a detector error file: its arrays do not belong together.")
         return cls(edges, sd, low_rank, renders)
@@ -96,30 +96,27 @@ class DetectorError:
             renders=np.int64(self.renders),
         )
 
-    def whitening(
-        self, landmark: NDArray[np.int64], yaw: float, dims: int, extra_sd_mm: float, scale: float
-    ) -> Whitening:
+    def whitening(self, landmark: NDArray[np.int64], yaw: float, extra_sd_mm: float, scale: float) -> Whitening:
         """Covariance of some landmarks at a yaw.
 
         Parameters
         ----------
         landmark : (L,) indices into the 478
         yaw : degrees
-        dims : 2 for x and y, 3 for the network's depth too
         extra_sd_mm : added to the independent part: what renders do not show
         scale : factor on every standard deviation
 
         Returns
         -------
-        Whitening of the L * dims coordinates, landmark by landmark
+        Whitening of the 2 L coordinates, landmark by landmark
         """
         bins = len(self.yaw_edges) - 1
         index = int(np.clip(np.searchsorted(self.yaw_edges, abs(yaw), side="right") - 1, 0, bins - 1))
         rows = landmark if yaw >= 0.0 else mirror_478()[landmark]
-        sd = np.sqrt(self.sd[index, rows, :dims] ** 2 + extra_sd_mm**2)
-        low_rank = self.low_rank[index, rows, :dims]
+        sd = np.sqrt(self.sd[index, rows] ** 2 + extra_sd_mm**2)
+        low_rank = self.low_rank[index, rows]
         if yaw < 0.0:
-            low_rank = low_rank * np.array([-1.0, 1.0, 1.0])[:dims, None]
+            low_rank = low_rank * np.array([-1.0, 1.0])[:, None]
         return Whitening(scale * sd.ravel(), scale * low_rank.reshape(-1, low_rank.shape[-1]))
 
 

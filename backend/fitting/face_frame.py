@@ -1,4 +1,8 @@
-"""Landmark residuals in the face's frame: millimetres at the face's distance, upright."""
+"""Landmark residuals in the face's frame: millimetres at the face's distance, upright.
+
+The network's relative depth is not used: weighted by its own learned covariance it made shapes worse (median 1.17
+instead of 1.14 mm on heads of another family).
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,11 @@ Array = NDArray[np.float64]
 class FaceFrame(NamedTuple):
     """Landmarks seen and expected, L of them.
 
-    residual : (L, 3) mm, seen minus expected. x, y: image differences at the face's mean distance, y up, the head's
-        roll undone. z: depth relative to the mean of the landmarks, the network's estimate against the model's.
-    by_point : (L, 3, 3) derivative of the expected coordinates by points in the camera frame, the mean distance
+    residual : (L, 2) mm, seen minus expected: image differences at the face's mean distance, y up, the head's roll
+        undone
+    by_point : (L, 2, 3) derivative of the expected coordinates by points in the camera frame, the mean distance
         held fixed
-    expected : (L, 3) mm
+    expected : (L, 2) mm, from the principal point
     px_per_mm : at the mean distance
     """
 
@@ -35,23 +39,19 @@ def in_face_frame(points_cam: Array, landmarks: Array, camera: Camera, roll: flo
     Parameters
     ----------
     points_cam : (L, 3) mm, camera frame
-    landmarks : (L, 3) pixels; z is the network's depth in pixels, larger farther away
+    landmarks : (L, 2) or more columns, pixels first
     camera : Camera
     roll : degrees, of the head in the image
     """
-    depth = -points_cam[:, 2]
-    scale = camera.fx * float(np.mean(1.0 / depth))
+    scale = camera.fx * float(np.mean(-1.0 / points_cam[:, 2]))
     cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
-    upright = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    pixels = camera.project(points_cam)
-    expected = np.column_stack([(pixels - [camera.cx, camera.cy]) * [1.0, -1.0] / scale, points_cam[:, 2]])
-    seen = np.column_stack([(landmarks[:, :2] - [camera.cx, camera.cy]) * [1.0, -1.0], -landmarks[:, 2]]) / scale
-    expected[:, 2] -= expected[:, 2].mean()
-    seen[:, 2] -= seen[:, 2].mean()
-
-    by_point = np.zeros((len(points_cam), 3, 3))
-    by_point[:, :2] = camera.projection_jacobian(points_cam) * np.array([1.0, -1.0])[:, None] / scale
-    by_point[:, 2, 2] = 1.0
+    # Pixels, v downwards, to upright axes, y up, in one matrix.
+    upright = np.array([[cos, -sin], [-sin, -cos]]) / scale
+    expected = camera.project(points_cam) - [camera.cx, camera.cy]
+    seen = landmarks[:, :2] - [camera.cx, camera.cy]
     return FaceFrame(
-        (seen - expected) @ upright.T, np.einsum("ij,ljk->lik", upright, by_point), expected @ upright.T, scale
+        (seen - expected) @ upright.T,
+        np.einsum("ij,ljk->lik", upright, camera.projection_jacobian(points_cam)),
+        expected @ upright.T,
+        scale,
     )

@@ -67,8 +67,15 @@ class LandmarkBasis:
         percent of the identity's effect, and leaving it out costs Gauss-Newton a step at most.
         """
         by_expression = self._local.points(self.model.blendshapes(identity, self._vertices))
-        points = self.mean_points + (identity @ self._flat).reshape(-1, 3) + np.tensordot(expression, by_expression, 1)
+        points = (
+            self.mean_points + (identity @ self._flat).reshape(-1, 3) + np.tensordot(expression, by_expression, 1)
+        )
         return LandmarkShape(points, self._by_identity, by_expression)
+
+
+def part_of(embedding: LandmarkEmbedding, rows: NDArray[np.bool_] | NDArray[np.int64]) -> LandmarkEmbedding:
+    """Some rows of an embedding."""
+    return LandmarkEmbedding(embedding.landmark[rows], embedding.vertices[rows], embedding.weights[rows])
 
 
 def usable_embedding(model: FaceModel) -> LandmarkEmbedding:
@@ -89,4 +96,4 @@ def usable_embedding(model: FaceModel) -> LandmarkEmbedding:
     chosen = (embedding.landmark < SKIN_LANDMARKS) | np.isin(embedding.landmark, (IRIS_RIGHT[0], IRIS_LEFT[0]))
     if chosen.sum() < MIN_LANDMARKS:
         raise TopologyMismatch(f"{model.name} knows {chosen.sum()} landmarks; at least {MIN_LANDMARKS} are needed.")
-    return LandmarkEmbedding(*(values[chosen] for values in embedding))
+    return part_of(embedding, chosen)

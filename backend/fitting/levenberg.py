@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ CONVERGED = 1e-4  # relative decrease of the cost
 
 
 class State(NamedTuple):
-    """rotation (3, 3), translation_mm (3,), identity (I,), expression (E,), natural logarithm of the focal length."""
+    """rotation (3, 3), translation_mm (3,), identity (I,), expression (E,), log of the focal length in pixels."""
 
     rotation: Array
     translation_mm: Array
@@ -47,8 +47,8 @@ class _Linear(NamedTuple):
 class Problem:
     """What is to be minimised: r^T C^-1 r + priors.
 
-    landmarks (L, 3) px; ``whitening`` gives C of (L * dims) coordinates at a yaw; ``expression_origin`` (E,) is where
-    the expression prior is centred; a focal prior of None holds the focal length, ``fixed_identity`` the identity.
+    landmarks (L, 2 or more) px; ``whitening`` gives C of the 2 L coordinates at a yaw; ``expression_origin`` (E,) is
+    where the expression prior is centred; a focal prior of None holds the focal length, ``fixed_identity`` the identity.
     Huber's loss beyond ``robust_threshold`` standard deviations of a landmark's own error.
     """
 
@@ -56,7 +56,6 @@ class Problem:
     landmarks: Array
     image_size: tuple[int, int]
     whitening: Callable[[float], Whitening]
-    dims: int
     identity_prior: Quadratic
     expression_prior: Quadratic
     expression_origin: Array
@@ -65,20 +64,6 @@ class Problem:
     focal_prior: FocalPrior | None
     robust_threshold: float
     fixed_identity: bool = False
-
-    def for_overlay(self, state: State, sd_mm: float, expression_sd: float) -> Problem:
-        """The second solve: identity and focal length held, independent errors, expression near the first one's."""
-        independent = Whitening(np.full(2 * len(self.landmarks), sd_mm), np.zeros((2 * len(self.landmarks), 0)))
-        count = len(state.expression)
-        return replace(
-            self,
-            whitening=lambda yaw: independent,
-            dims=2,
-            fixed_identity=True,
-            focal_prior=None,
-            expression_prior=Quadratic(np.eye(count) / expression_sd**2, np.zeros(count)),
-            expression_origin=state.expression,
-        )
 
     def camera(self, state: State) -> Camera:
         """Camera of a state."""
@@ -91,9 +76,7 @@ class Problem:
     def frame(self, state: State, shape: LandmarkShape) -> FaceFrame:
         """Residuals of a state."""
         points = shape.points @ state.rotation.T + state.translation_mm
-        return in_face_frame(
-            points, self.landmarks, self.camera(state), angles_from_rotation(state.rotation).roll
-        )
+        return in_face_frame(points, self.landmarks, self.camera(state), angles_from_rotation(state.rotation).roll)
 
     def prior_cost(self, state: State) -> float:
         """Value of all priors."""
@@ -106,7 +89,7 @@ class Problem:
 
     def cost(self, state: State, whitening: Whitening) -> float:
         """Total, the robust weights being those of ``whitening``."""
-        residual = self.frame(state, self.shape(state)).residual[:, : self.dims].ravel()
+        residual = self.frame(state, self.shape(state)).residual.ravel()
         return whitening.squared_norm(residual) + self.prior_cost(state)
 
     def linearise(self, state: State) -> _Linear:
@@ -126,19 +109,15 @@ class Problem:
         columns.append(by_model @ shape.by_expression.transpose(1, 2, 0))
         if self.focal_prior is not None:
             # The focal length grows and the head moves away with it, so that the face keeps its size.
-            grown = frame.expected * [1.0, 1.0, 0.0]
-            columns.append((grown + frame.by_point[:, :, 2] * state.translation_mm[2])[..., None])
-        jacobian = np.concatenate(columns, 2)[:, : self.dims]
-        if self.dims == 3:
-            jacobian[:, 2] -= jacobian[:, 2].mean(0)
+            columns.append((frame.expected + frame.by_point[:, :, 2] * state.translation_mm[2])[..., None])
+        jacobian = np.concatenate(columns, 2)
 
         whitening = self.whitening(angles_from_rotation(state.rotation).yaw)
-        residual = frame.residual[:, : self.dims]
-        own = np.sqrt(((residual / whitening.sd.reshape(residual.shape)) ** 2).mean(1))
+        own = np.sqrt(((frame.residual / whitening.sd.reshape(-1, 2)) ** 2).mean(1))
         weights = np.minimum(1.0, self.robust_threshold / np.maximum(own, 1e-9))
-        whitening = whitening.weighted(np.repeat(weights, self.dims))
+        whitening = whitening.weighted(np.repeat(weights, 2))
         hessian, gradient, cost = whitening.normal_equations(
-            jacobian.reshape(count * self.dims, -1), residual.ravel()
+            jacobian.reshape(2 * count, -1), frame.residual.ravel()
         )
         hessian, gradient = self._with_priors(state, hessian, gradient)
         return _Linear(hessian, gradient, cost + self.prior_cost(state), whitening)
@@ -157,7 +136,7 @@ class Problem:
         if self.focal_prior is not None:
             by_side, by_distance = self._focal_deviations(state)
             rates = 1.0 / self.focal_prior.focal_log_sd, 1.0 / self.focal_prior.distance_log_sd
-            # Distance is -z of the head; both the focal step, which moves the head, and a move of its own change it.
+            # The distance is -z; the focal step, which moves the head, and a move of its own both change it.
             by_depth = np.zeros(len(gradient))
             by_depth[5], by_depth[-1] = rates[1] / state.translation_mm[2], rates[1]
             by_focal = np.zeros(len(gradient))
@@ -189,7 +168,11 @@ class Problem:
             log_focal += float(delta[-1])
             translation[2] *= np.exp(delta[-1])
         return State(
-            rotation_from_vector(delta[:3]) @ state.rotation, translation + delta[3:6], identity, expression, log_focal
+            rotation_from_vector(delta[:3]) @ state.rotation,
+            translation + delta[3:6],
+            identity,
+            expression,
+            log_focal,
         )
 
     def bounds(self, state: State, size: int) -> tuple[Array, Array]:

@@ -14,7 +14,8 @@ from .camera import Camera
 class HeadAngles(NamedTuple):
     """Degrees. ``rotation = Rz(roll) @ Rx(pitch) @ Ry(yaw)``; all zero looks straight into the camera.
 
-    Yaw is positive where the face turns to the right of the image, pitch where it looks down, roll counter-clockwise.
+    Yaw is positive where the face turns to the right of the image, pitch where it looks down, roll where it tilts
+    counter-clockwise.
     """
 
     yaw: float

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..face_model.base import FaceModel
 from ..fitting.coarse import Fit
+from ..fitting.landmark_basis import part_of
 from ..fitting.landmark_symmetry import IRIS_LEFT, IRIS_RIGHT
 from ..fitting.pose import angles_from_rotation
 from ..mesh.topology import LandmarkEmbedding
@@ -63,7 +64,10 @@ class HeadScale(NamedTuple):
 
 
 def estimate_scale(
-    model: FaceModel, fit: Fit, iris: dict[str, Array] | None, settings: ScaleSettings = ScaleSettings()  # noqa: B008
+    model: FaceModel,
+    fit: Fit,
+    iris: dict[str, Array] | None,
+    settings: ScaleSettings = ScaleSettings(),
 ) -> HeadScale:
     """Fuse both kinds of evidence by their certainty, in logarithms.
 
@@ -121,7 +125,7 @@ def _eye_places(model: FaceModel, side: str) -> LandmarkEmbedding:
     ):
         rows = np.flatnonzero(np.isin(embedding.landmark, wanted))
         if len(rows) == len(wanted):
-            return LandmarkEmbedding(*(values[rows] for values in embedding))
+            return part_of(embedding, rows)
     raise ValueError(f"{model.name} does not know where its eyes are")
 
 
@@ -132,7 +136,7 @@ def _iris(
     settings: ScaleSettings,
     warnings: list[str],
 ) -> tuple[float, float] | None:
-    """Visible iris diameter in millimetres of the fitted head and its relative standard deviation, where trusted."""
+    """Visible iris diameter at the fitted head's size, mm, and its relative standard deviation, where trusted."""
     if iris is None:
         return None
     yaw = angles_from_rotation(fit.rotation).yaw
@@ -146,7 +150,9 @@ def _iris(
         if width_px < settings.iris_min_px:
             return None
         place = _eye_places(model, side)
-        corners = model.neutral(fit.identity, place.vertices.ravel().astype(np.int64)).reshape(*place.vertices.shape, 3)
+        corners = model.neutral(fit.identity, place.vertices.ravel().astype(np.int64)).reshape(
+            *place.vertices.shape, 3
+        )
         centre = np.einsum("lci,lc->i", corners, place.weights) / len(place.landmark)
         depth = -float((fit.rotation @ centre + fit.translation_mm)[2])
         diameters.append((width_px * depth / fit.camera.fx, width_px))

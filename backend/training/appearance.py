@@ -1,12 +1,13 @@
 """Random skins, lips, brows, hair, eyes and lights: what makes renders of one face model look like many people.
 
-Colours are worked out per visible point from *rest features*: distances to lips, brows, lids, hairline measured once
-on the mean neutral head, so that an appearance is the same pattern on every shape and expression.
+Colours are worked out per visible point from *rest features*: distances to lips, brows, lids, hairline measured
+once on the mean neutral head, so that an appearance is the same pattern on every shape and expression.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -20,9 +21,18 @@ Array = NDArray[np.float64]
 IRIS_RADIUS_MM = 5.85
 # Base tones, sRGB 0..1 (from pale to dark), each varied further by a random tint.
 SKIN_TONES = np.array(
-    [[0.93, 0.80, 0.72], [0.89, 0.74, 0.65], [0.80, 0.64, 0.53], [0.65, 0.47, 0.36], [0.47, 0.32, 0.24], [0.31, 0.21, 0.17]]
+    [
+        [0.93, 0.80, 0.72],
+        [0.89, 0.74, 0.65],
+        [0.80, 0.64, 0.53],
+        [0.65, 0.47, 0.36],
+        [0.47, 0.32, 0.24],
+        [0.31, 0.21, 0.17],
+    ]
 )
-HAIR_TONES = np.array([[0.10, 0.08, 0.08], [0.22, 0.15, 0.11], [0.40, 0.28, 0.18], [0.62, 0.48, 0.33], [0.62, 0.61, 0.60]])
+HAIR_TONES = np.array(
+    [[0.10, 0.08, 0.08], [0.22, 0.15, 0.11], [0.40, 0.28, 0.18], [0.62, 0.48, 0.33], [0.62, 0.61, 0.60]]
+)
 IRIS_TONES = np.array([[0.17, 0.12, 0.09], [0.35, 0.24, 0.14], [0.33, 0.37, 0.27], [0.36, 0.46, 0.55]])
 
 
@@ -57,7 +67,7 @@ def _polyline_distance(points: Array, line: Array) -> tuple[Array, Array]:
     """Distance of (n, 2) points to a polyline, and how far along it the nearest point lies (0..1)."""
     best = np.full(len(points), np.inf)
     along = np.zeros(len(points))
-    for k, (start, end) in enumerate(zip(line[:-1], line[1:])):
+    for k, (start, end) in enumerate(pairwise(line)):
         t = np.clip((points - start) @ (end - start) / ((end - start) @ (end - start)), 0.0, 1.0)
         distance = np.linalg.norm(points - start - t[:, None] * (end - start), axis=1)
         nearer = distance < best
@@ -137,7 +147,9 @@ def random_look(rng: np.random.Generator) -> Look:
     low = int(tone)
     skin = SKIN_TONES[low] + (tone - low) * (SKIN_TONES[min(low + 1, len(SKIN_TONES) - 1)] - SKIN_TONES[low])
     skin = np.clip(skin * np.exp(rng.normal(size=3) * 0.05), 0.03, 0.98)
-    mottle = np.concatenate([rng.normal(size=(4, 3)) * rng.choice([0.03, 0.08, 0.2, 0.5], (4, 1)), rng.uniform(0, 6.28, (4, 1))], 1)
+    mottle = np.concatenate(
+        [rng.normal(size=(4, 3)) * rng.choice([0.03, 0.08, 0.2, 0.5], (4, 1)), rng.uniform(0, 6.28, (4, 1))], 1
+    )
     bald = rng.random() < 0.2
     return Look(
         skin=skin,

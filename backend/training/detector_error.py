@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 
 
 class DetectorErrorSettings(NamedTuple):
-    """Yaw in degrees; ``overlap`` is how far each yaw range borrows from its neighbours; ``clip`` in robust standard
-    deviations: failures of the network are the robust loss's business, not the covariance's."""
+    """Yaw in degrees; ``overlap`` is how far each yaw range borrows from its neighbours; ``clip`` in robust
+    standard deviations: failures of the network are the robust loss's business, not the covariance's."""
 
     renders: int = 2000
     seed: int = 7
@@ -41,10 +41,10 @@ def residuals(model: FaceModel, samples: Samples) -> tuple[Array, Array]:
 
     Returns
     -------
-    (n, 478, 3) mm, NaN for landmarks that the fit does not use; yaw (n,) degrees
+    (n, 478, 2) mm, NaN for landmarks that the fit does not use; yaw (n,) degrees
     """
     basis = LandmarkBasis(model)
-    result = np.full((len(samples.focal_px), LANDMARKS_478, 3), np.nan)
+    result = np.full((len(samples.focal_px), LANDMARKS_478, 2), np.nan)
     yaw = np.empty(len(result))
     for k in range(len(result)):
         rotation, translation = samples.rotation[k], samples.translation_mm[k]
@@ -59,7 +59,9 @@ def residuals(model: FaceModel, samples: Samples) -> tuple[Array, Array]:
 
 
 def learn_detector_error(
-    model: FaceModel, samples: Samples, settings: DetectorErrorSettings = DetectorErrorSettings()  # noqa: B008
+    model: FaceModel,
+    samples: Samples,
+    settings: DetectorErrorSettings = DetectorErrorSettings(),  # noqa: B008
 ) -> DetectorError:
     """Second moments of the residuals about zero, by absolute yaw, as independent part plus low rank.
 
@@ -67,7 +69,7 @@ def learn_detector_error(
     so that a bias counts as an uncertainty and is never subtracted. Mirrored residuals are used too.
     """
     error, yaw = residuals(model, samples)
-    mirrored = error[:, mirror_478()] * [-1.0, 1.0, 1.0]
+    mirrored = error[:, mirror_478()] * [-1.0, 1.0]
     both = np.nan_to_num(np.concatenate([error, mirrored]).reshape(2 * len(error), -1))
     both_yaw = np.concatenate([yaw, -yaw])
     spread = 1.4826 * np.median(np.abs(both), 0)
@@ -82,8 +84,8 @@ def learn_detector_error(
         rest = np.maximum((chosen**2).mean(0) - (modes**2).sum(0), 0.0)
         padded = np.zeros((settings.rank, chosen.shape[1]))
         padded[:rank] = modes
-        sd.append(np.sqrt(rest).reshape(LANDMARKS_478, 3))
-        low_rank.append(padded.T.reshape(LANDMARKS_478, 3, settings.rank))
+        sd.append(np.sqrt(rest).reshape(LANDMARKS_478, 2))
+        low_rank.append(padded.T.reshape(LANDMARKS_478, 2, settings.rank))
     return DetectorError(np.array(settings.yaw_edges), np.array(sd), np.array(low_rank), len(error))
 
 
@@ -104,7 +106,7 @@ def build_detector_error(
 
 
 def main() -> None:
-    """``python -m facewright.training.detector_error``: learn the landmark network's error on renders of a model."""
+    """Learn the landmark network's error on renders of a face model: ``python -m facewright.training.detector_error``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, help="face model file (the built-in one where not given)")
     parser.add_argument("-o", "--output", type=Path, default=assets_dir() / FILE_NAME)

@@ -40,8 +40,8 @@ class EmbeddingSettings(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Skin vertices that can be seen from the front: ``vertices`` (C,), ``rest`` (C, 3) mm, ``mirror`` (C,) positions
-    in this list, ``pixels`` (n, C, 2) float32 their projections in every sample, ``px_per_mm`` (n,)."""
+    """Skin vertices that can be seen from the front: ``vertices`` (C,), ``rest`` (C, 3) mm, ``mirror`` (C,)
+    positions in this list, ``pixels`` (n, C, 2) float32 their projections in every sample, ``px_per_mm`` (n,)."""
 
     vertices: NDArray[np.int64]
     rest: Array
@@ -51,7 +51,9 @@ class _Candidates(NamedTuple):
 
 
 def embed_landmarks(
-    model: FaceModel, samples: Samples, settings: EmbeddingSettings = EmbeddingSettings()  # noqa: B008  (immutable)
+    model: FaceModel,
+    samples: Samples,
+    settings: EmbeddingSettings = EmbeddingSettings(),  # noqa: B008  (immutable)
 ) -> tuple[LandmarkEmbedding, LandmarkEmbedding]:
     """Find the 478 landmarks' barycentric places on a model, exactly left-right symmetric.
 
@@ -192,7 +194,7 @@ def build_embedding(
 
 
 def main() -> None:
-    """``python -m facewright.training.embedding``: embed the landmarks of a model file and print how well they fit."""
+    """Place the 478 landmarks on a face model: ``python -m facewright.training.embedding``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, help="face model file (the built-in one where not given)")
     parser.add_argument("-o", "--output", type=Path, required=True, help=".npz with landmark, vertices, weights")

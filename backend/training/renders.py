@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..face_model.base import FaceModel
 from ..fitting.camera import Camera
+from ..mesh.normals import vertex_normals
 from ..mesh.topology import MATERIALS
 from .appearance import Look, albedo, hair_coverage, rest_features
 
@@ -51,7 +52,7 @@ class HeadRenderer:
         camera = scene.camera
         bare = vertices @ scene.rotation.T + scene.translation_mm
         thickness = hair_coverage(look, self.rest.position) * look.hair_thickness
-        haired = bare + thickness[:, None] * _normals(bare, self.triangles)
+        haired = bare + thickness[:, None] * vertex_normals(bare, self.triangles)
         solid = _solid(haired, self.triangles)
         pixels = np.stack(np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5), -1)
         rays = camera.rays(pixels.reshape(-1, 2))
@@ -59,7 +60,7 @@ class HeadRenderer:
         seen = hit.triangle >= 0
         corners, weights = self.triangles[hit.triangle[seen]], hit.weights[seen]
 
-        normal = np.einsum("nci,nc->ni", _normals(haired, self.triangles)[corners], weights)
+        normal = np.einsum("nci,nc->ni", vertex_normals(haired, self.triangles)[corners], weights)
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
         position = rays[seen] * hit.distance[seen, None]
         openness = np.einsum("nc,nc->n", self.openness[corners], weights)
@@ -72,14 +73,14 @@ class HeadRenderer:
         """(n, 3) mean-head positions of what (n, 2) pixels see first, NaN where they see nothing."""
         rays = camera.rays(pixels)
         hit = _cast(solid, np.zeros_like(rays), rays)
-        result = np.einsum("nci,nc->ni", self.rest.position[self.triangles[hit.triangle]], hit.weights)
+        result: Array = np.einsum("nci,nc->ni", self.rest.position[self.triangles[hit.triangle]], hit.weights)
         result[hit.triangle < 0] = np.nan
         return result
 
     def _openness(self, directions: int = 48, reach_mm: float = 60.0) -> Array:
         """(V,) share of directions above the surface that leave the mean head: ambient occlusion."""
         solid = _solid(self.rest.position, self.triangles)
-        normals = _normals(self.rest.position, self.triangles)
+        normals = vertex_normals(self.rest.position, self.triangles)
         spread = np.random.default_rng(0).normal(size=(directions, 3))
         spread /= np.linalg.norm(spread, axis=1, keepdims=True)
         start = self.rest.position + 0.5 * normals
@@ -107,18 +108,9 @@ def _cast(scene: EmbreeScene, origins: Array, directions: Array) -> _Hit:
     """First hits of (n, 3) rays; ``distance`` in lengths of the direction."""
     found = scene.run(origins.astype(np.float32), directions.astype(np.float32), query="INTERSECT", output=1)
     u, v = found["u"].astype(np.float64), found["v"].astype(np.float64)
-    return _Hit(found["primID"].astype(np.int64), np.stack([1.0 - u - v, u, v], 1), found["tfar"].astype(np.float64))
-
-
-def _normals(vertices: Array, triangles: NDArray[np.int32]) -> Array:
-    """(V, 3) area-weighted unit normals."""
-    corners = vertices[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.stack(
-        [sum(np.bincount(triangles[:, c], face[:, k], len(vertices)) for c in range(3)) for k in range(3)], 1
+    return _Hit(
+        found["primID"].astype(np.int64), np.stack([1.0 - u - v, u, v], 1), found["tfar"].astype(np.float64)
     )
-    result: Array = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-    return result
 
 
 def _unit(vector: Array) -> Array:
@@ -132,7 +124,7 @@ def _shade(
 ) -> Array:  # fmt: skip
     """(n, 3) colours under a sky and one to three lamps, half of them with cast shadows."""
     view = -position / np.linalg.norm(position, axis=1, keepdims=True)
-    sky = _unit(rng.normal(size=3) + [0.0, 1.0, 0.0])
+    sky = _unit(rng.normal(size=3) + np.array([0.0, 1.0, 0.0]))
     occlusion = rng.uniform(0.3, 1.0)
     ambient = rng.uniform(0.15, 0.5) * (1.0 + 0.5 * (normal @ sky))
     light = (ambient * (1.0 - occlusion + occlusion * np.clip(1.3 * openness, 0, 1)))[:, None] * np.ones(3)
@@ -158,7 +150,8 @@ def _shade(
     shaded = colour * light
     # A camera exposes for the face: pull its mean brightness most of the way to a random target.
     exposure = (rng.uniform(0.25, 0.65) / max(float(shaded.mean()), 1e-3)) ** 0.7
-    return exposure * shaded + 0.8 * shine[:, None]
+    result: Array = exposure * shaded + 0.8 * shine[:, None]
+    return result
 
 
 def _background(shape: tuple[int, int], rng: np.random.Generator) -> Array:
@@ -170,18 +163,22 @@ def _background(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     if kind < 0.65:
         across = np.linspace(0, 1, width)[None, :, None]
         down = np.linspace(0, 1, height)[:, None, None]
-        return rng.uniform(0.1, 0.8, 3) * (1 - across) + rng.uniform(0.1, 0.8, 3) * across + down * rng.uniform(-0.2, 0.2)
-    blobs = cv2.resize(rng.uniform(0, 1, (12, 12, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return cv2.GaussianBlur(blobs, (0, 0), rng.uniform(1.0, 12.0)).astype(np.float64)
+        left, right = rng.uniform(0.1, 0.8, (2, 3))
+        result: Array = left * (1 - across) + right * across + down * rng.uniform(-0.2, 0.2)
+        return result
+    coarse = rng.uniform(0, 1, (12, 12, 3))
+    blobs = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(blobs, (0, 0), rng.uniform(1.0, 12.0)), np.float64)
 
 
 def _develop(picture: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Lens blur, contrast, sensor noise and, half of the time, JPEG."""
-    picture = cv2.GaussianBlur(np.clip(picture, 0, 1), (0, 0), rng.choice([0.5, 0.6, 0.8, 1.2, 1.8], p=[0.35, 0.25, 0.2, 0.12, 0.08]))
+    blur_px = rng.choice([0.5, 0.6, 0.8, 1.2, 1.8], p=[0.35, 0.25, 0.2, 0.12, 0.08])
+    picture = np.asarray(cv2.GaussianBlur(np.clip(picture, 0, 1), (0, 0), blur_px), np.float64)
     picture = 0.5 + (picture - 0.5) * rng.uniform(0.75, 1.25) + rng.normal() * 0.03
     picture = picture + rng.normal(size=picture.shape) * rng.uniform(0.0, 0.02)
-    result = np.clip(np.round(picture * 255.0), 0, 255).astype(np.uint8)
+    taken: NDArray[np.uint8] = np.clip(np.round(picture * 255.0), 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
-        coded = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])[1]
-        result = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return np.asarray(result, np.uint8)
+        coded = cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])[1]
+        taken = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return taken

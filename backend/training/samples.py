@@ -47,8 +47,8 @@ class Samples(NamedTuple):
     """``n`` scenes and the network's answers.
 
     identity (n, I); expression (n, E); rotation (n, 3, 3); translation_mm (n, 3); focal_px (n,); size_px (n,)
-    square images with the principal point in the middle; landmarks (n, 478, 3) px; rest (n, 478, 3) mm the places on
-    the mean neutral head that the landmarks' rays hit first, NaN where they miss.
+    square images with the principal point in the middle; landmarks (n, 478, 3) px; rest (n, 478, 3) mm the places
+    on the mean neutral head that the landmarks' rays hit first, NaN where they miss.
     """
 
     identity: Array
@@ -164,7 +164,16 @@ def render_samples(
             rest = renderer.hit_rest(solid, scene.camera, landmarks[:, :2])
             camera = np.array([scene.camera.fx, scene.camera.width])
             rows.append(
-                (identity, scene.expression, scene.rotation, scene.translation_mm, camera[0], camera[1], landmarks, rest)
+                (
+                    identity,
+                    scene.expression,
+                    scene.rotation,
+                    scene.translation_mm,
+                    camera[0],
+                    camera[1],
+                    landmarks,
+                    rest,
+                )
             )
         if progress is not None:
             progress(min(1.0, (first + settings.per_identity) / count))
