@@ -18,13 +18,13 @@ from PIL import ExifTags, Image, ImageCms
 pillow_heif = pytest.importorskip("pillow_heif")
 pillow_heif.register_heif_opener()
 
-WIDTH, HEIGHT = 96, 80
+WIDTH, HEIGHT = 96, 72
 TAG = ExifTags.Base
 KINDS = {"jpg": "JPEG", "tif": "TIFF", "heic": "HEIF"}
 
 
 def picture() -> np.ndarray:
-    """(80, 96, 3) smooth colours, different in every corner."""
+    """(72, 96, 3) smooth colours, different in every corner."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     channels = [40 + 2 * x, 30 + 2.5 * y, 200 - x - 0.5 * y]
     return np.stack(channels, -1).clip(0, 255).astype(np.uint8)
@@ -236,6 +236,17 @@ def test_a_crop_that_only_the_outer_size_tells_is_not_believed(tmp_path: Path) -
     assert len(photo.warnings) == 1 and str(WIDTH * 3) in photo.warnings[0]
 
 
+def test_shapes_that_no_sensor_has_are_not_believed(tmp_path: Path) -> None:
+    sizes = {(96, 72): True, (66, 99): True, (96, 96): False, (80, 100): False, (160, 90): False}
+    for size, trusted in sizes.items():
+        path = tmp_path / "shape.jpg"
+        exif = exif_bytes(FocalLengthIn35mmFilm=50, ExifImageWidth=size[0], ExifImageHeight=size[1])
+        Image.new("RGB", size, (90, 80, 70)).save(path, exif=exif)
+        photo = load_photo(path)
+        assert (photo.focal_px is not None) == trusted, size
+        assert trusted or "cropped" in photo.warnings[0]
+
+
 @pytest.mark.parametrize("value", [0, 1, 60000])
 def test_nonsense_focal_lengths_are_ignored(tmp_path: Path, value: int) -> None:
     photo = lens_photo(tmp_path, FocalLengthIn35mmFilm=value)
@@ -258,11 +269,11 @@ def test_exif_of_other_formats(tmp_path: Path) -> None:
 @pytest.mark.parametrize("extension", ["jpg", "png", "heic"])
 def test_large_photos_are_reduced(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"large.{extension}"
-    large = Image.fromarray(picture()).resize((1920, 1600), Image.Resampling.BICUBIC)
+    large = Image.fromarray(picture()).resize((1920, 1440), Image.Resampling.BICUBIC)
     large.save(path, quality=95, exif=exif_bytes(FocalLengthIn35mmFilm=50, Orientation=6))
     photo = load_photo(path, max_megapixels=0.5)
     height, width = photo.pixels.shape[:2]
-    assert 0.48e6 < width * height <= 0.505e6 and photo.original_size == (1600, 1920)
+    assert 0.48e6 < width * height <= 0.505e6 and photo.original_size == (1440, 1920)
     assert photo.focal_px == pytest.approx(focal_px_of(50, width, height))
     small = Image.fromarray(np.rot90(picture(), 3)).resize((width, height), Image.Resampling.BICUBIC)
     close(photo.pixels, np.asarray(small), 3.0)

@@ -9,6 +9,9 @@ from PIL import ExifTags, Image
 
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 PLAUSIBLE_FOCAL_LENGTHS_MM = (8.0, 1200.0)  # 35 mm equivalent
+# Sensors are 3:2 or 4:3; another shape was cut out of one, in the camera or afterwards.
+SENSOR_ASPECTS = (3 / 2, 4 / 3)
+ASPECT_TOLERANCE = 0.015
 # The two ways to the focal length must agree this well, else the 35 mm equivalent is taken.
 FOCAL_PLANE_AGREEMENT = 1.15
 _MM_PER_RESOLUTION_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
@@ -38,7 +41,8 @@ def read_lens(exif: Image.Exif, width: int, height: int) -> Lens:
     width, height : of the file's pixels, before or after turning it upright
 
     A photo whose pixel size is not the one that EXIF names was cropped or resized after it was taken. A crop
-    changes the field of view, and the two cannot be told apart, so the focal length is not believed then.
+    changes the field of view, and the two cannot be told apart, so the focal length is not believed then. Editors
+    that crop often bring EXIF's pixel size up to date; the photo's shape gives most of those crops away.
     """
     tags = exif.get_ifd(ExifTags.IFD.Exif)
     equivalent = _plausible(_number(tags.get(ExifTags.Base.FocalLengthIn35mmFilm)))
@@ -60,6 +64,15 @@ def read_lens(exif: Image.Exif, width: int, height: int) -> Lens:
                     "so its focal length is estimated.",
                 ),
             )
+    aspect = max(width, height) / min(width, height)
+    if not any(abs(aspect / sensor - 1.0) <= ASPECT_TOLERANCE for sensor in SENSOR_ASPECTS):
+        return Lens(
+            None,
+            (
+                f"The photo's shape ({width} x {height}) is not that of a camera's sensor, so it was probably "
+                "cropped, and its focal length is estimated.",
+            ),
+        )
     if equivalent is None:
         return Lens(by_plane, ())
     if by_plane is not None and max(equivalent, by_plane) / min(equivalent, by_plane) <= FOCAL_PLANE_AGREEMENT:
