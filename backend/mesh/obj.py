@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from ..errors import TopologyMismatch
 from .topology import MATERIALS, Topology
 
-DIFFUSE = {"skin": "0.8 0.62 0.55", "eye": "0.9 0.9 0.9", "cornea": "1 1 1", "teeth": "0.9 0.87 0.8", "mouth": "0.6 0.3 0.3"}  # fmt: skip
+DIFFUSE = {
+    "skin": "0.8 0.62 0.55",
+    "eye": "0.9 0.9 0.9",
+    "cornea": "1 1 1",
+    "teeth": "0.9 0.87 0.8",
+    "mouth": "0.6 0.3 0.3",
+}
 
 
 def obj_text(
@@ -39,9 +45,9 @@ def obj_text(
     if material_library:
         lines.append(f"mtllib {material_library}")
     lines.append("o head")
-    lines += ["v %.4f %.4f %.4f" % tuple(row) for row in (vertices + 0.0).tolist()]
+    lines += [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in vertices.tolist()]
     uv, corner = _shared_uv(topology.corner_uv)
-    lines += ["vt %.6f %.6f" % tuple(row) for row in uv.tolist()]
+    lines += [f"vt {u:.6f} {v:.6f}" for u, v in uv.tolist()]
     for index, material in enumerate(MATERIALS):
         faces = np.flatnonzero(topology.material == index)
         if len(faces):
@@ -87,8 +93,8 @@ def _shared_uv(corner_uv: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDA
 
 def _face_lines(quads: NDArray[np.int32], corner: NDArray[np.int64]) -> list[str]:
     """``f v/vt ...`` of every face, counted from 1; a triangle has -1 in column 3."""
-    both = np.stack([quads.astype(np.int64), corner], axis=2).reshape(len(quads), 8) + 1
+    pairs = np.stack([quads.astype(np.int64), corner], axis=2).reshape(len(quads), 8) + 1
     return [
-        "f %d/%d %d/%d %d/%d %d/%d" % tuple(row) if row[6] else "f %d/%d %d/%d %d/%d" % tuple(row[:6])
-        for row in both.tolist()
+        f"f {a}/{at} {b}/{bt} {c}/{ct} {d}/{dt}" if d else f"f {a}/{at} {b}/{bt} {c}/{ct}"
+        for a, at, b, bt, c, ct, d, dt in pairs.tolist()
     ]
