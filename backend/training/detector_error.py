@@ -106,7 +106,7 @@ def build_detector_error(
 
 
 def main() -> None:
-    """Learn the landmark network's error on renders of a face model: ``python -m facewright.training.detector_error``."""
+    """Learn the landmark network's error: ``python -m facewright.training.detector_error``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, help="face model file (the built-in one where not given)")
     parser.add_argument("-o", "--output", type=Path, default=assets_dir() / FILE_NAME)

@@ -148,6 +148,11 @@ def render_samples(
     """Render ``count`` pictures and detect; those in which no face is found are left out.
 
     Deterministic: every identity has its own generator, seeded by ``seed`` and its number. About 0.2 s a picture.
+
+    Raises
+    ------
+    NoFaceFound
+        In not a single render.
     """
     renderer = HeadRenderer(model)
     rows: list[tuple[Array, ...]] = []
@@ -177,4 +182,6 @@ def render_samples(
             )
         if progress is not None:
             progress(min(1.0, (first + settings.per_identity) / count))
+    if not rows:
+        raise NoFaceFound("The landmark network found no face in any render of the face model.")
     return Samples(*(np.array(column) for column in zip(*rows)))
