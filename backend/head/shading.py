@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fitting.camera import Camera
-from ..mesh.raster import rasterise
+from ..mesh.raster import interpolate, rasterise
 from ..mesh.topology import MATERIALS, Topology
 
 Float32 = NDArray[np.float32]
@@ -45,7 +45,8 @@ class Studio:
     wrap: float = 0.25  # how far light creeps past the terminator, a stand-in for subsurface scattering
     occlusion: float = 0.75  # how dark a cavity gets, 0 to 1
     occlusion_reach_mm: float = 22.0  # how far away a neighbour still takes sky light
-    inside: float = 0.5  # light that reaches teeth and the mouth
+    inside: tuple[float, float] = (0.78, 0.5)  # light that reaches teeth, and the mouth's lining and tongue
+    eye_occlusion: float = 0.45  # share of the lids' shadow that an eye shows: it is wet and clear
     gloss: float = 1.0
     catch_light_direction: tuple[float, float, float] = (-0.42, 0.52, 1.0)
     clay: tuple[float, float, float] = (0.44, 0.425, 0.405)
@@ -59,29 +60,32 @@ class Surface(NamedTuple):
     """The opaque triangles of a topology, T of them.
 
     triangles (T, 3) vertex ids; corner_uv (T, 3, 2) float32; material (T,) uint8 rows of MATERIALS
+    cornea (C, 3) vertex ids of the clear triangles, which only mirror lights
     """
 
     triangles: NDArray[np.int32]
     corner_uv: Float32
     material: NDArray[np.uint8]
+    cornea: NDArray[np.int32]
 
     @classmethod
     def of(cls, topology: Topology) -> Surface:
-        """All triangles but the cornea's, which is clear."""
+        """All triangles, those of the cornea apart."""
         triangles, faces = topology.triangles()
         # triangles() lists the first half of every face, then the second halves of the quads.
         is_first = np.arange(len(triangles)) < len(topology.quads)
         corners = np.where(is_first[:, None], np.array([[0, 1, 2]]), np.array([[0, 2, 3]]))
         keep = topology.material[faces] != CORNEA
         uv = topology.corner_uv[faces[:, None], corners].astype(np.float32)
-        return cls(triangles[keep], uv[keep], topology.material[faces[keep]])
+        return cls(triangles[keep], uv[keep], topology.material[faces[keep]], triangles[~keep])
 
 
 class Pixels(NamedTuple):
     """The P covered pixels of a view of H x W, in camera space.
 
     place (P,) in the flattened image; material (P,); uv (P, 2); normal (P, 3) unit; position (P, 3) mm;
-    openness (P,) from 1 in the open to 0 in a cavity
+    openness (P,) from 1 in the open to 0 in a cavity; eye (n,) rows whose material is "eye", and eye_normal (n, 3)
+    of what mirrors the light there: the cornea where there is one
     """
 
     height: int
@@ -92,6 +96,8 @@ class Pixels(NamedTuple):
     normal: Float32
     position: Float32
     openness: Float32
+    eye: NDArray[np.int64]
+    eye_normal: Float32
 
 
 def see(surface: Surface, vertices: NDArray[Any], normals: NDArray[Any], camera: Camera, studio: Studio) -> Pixels:
@@ -125,7 +131,36 @@ def see(surface: Surface, vertices: NDArray[Any], normals: NDArray[Any], camera:
     position[:, 2] = -depth
     openness = _openness((camera.height, camera.width), index, position, normal, camera, studio)
     material = surface.material[triangle]
-    return Pixels(camera.height, camera.width, index, material, uv, normal, position, openness)
+    eye = np.flatnonzero(material == EYE)
+    eye_normal = _cornea_normals(surface, vertices, normals, camera, row[eye], column[eye], normal[eye])
+    return Pixels(
+        camera.height, camera.width, index, material, uv, normal, position, openness, eye, eye_normal
+    )
+
+
+def _cornea_normals(
+    surface: Surface,
+    vertices: NDArray[Any],
+    normals: Float32,
+    camera: Camera,
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    fallback: Float32,
+) -> Float32:
+    """(n, 3) unit normals of the cornea before the pixels at (row, column); ``fallback`` where there is none."""
+    if not len(row) or not len(surface.cornea):
+        return fallback
+    top, left = int(row.min()), int(column.min())
+    window = Camera(
+        int(column.max()) - left + 1, int(row.max()) - top + 1,
+        camera.fx, camera.fy, camera.cx - left, camera.cy - top,
+    )  # fmt: skip
+    raster = rasterise(
+        window.project(vertices), -vertices[:, 2], surface.cornea, window.width, window.height, cull_back=True
+    )
+    found = interpolate(raster, surface.cornea, normals)[row - top, column - left]
+    length = _length(found)
+    return np.where(length[:, None] > 0.5, found / np.maximum(length, 1e-6)[:, None], fallback).astype(np.float32)
 
 
 def _length(vectors: Float32) -> Float32:
@@ -229,8 +264,9 @@ def shade(pixels: Pixels, albedo: Float32, studio: Studio) -> Float32:
     cosine_key = normal @ key
     wrap = studio.wrap
     shadow = 1.0 - studio.occlusion * (1.0 - openness)
-    wet = (pixels.material == TEETH) | (pixels.material == MOUTH)
-    shadow = np.where(wet, studio.inside * shadow, shadow)
+    for material, share in zip((TEETH, MOUTH), studio.inside, strict=True):
+        shadow[pixels.material == material] *= share
+    shadow[pixels.eye] = 1.0 - studio.eye_occlusion * (1.0 - shadow[pixels.eye])
     # Red light travels farther under skin: its terminator is softer.
     key_wrapped = [np.clip((cosine_key + w) / (1.0 + w), 0.0, 1.0) for w in (1.5 * wrap, wrap, 0.8 * wrap)]
     fill_light = studio.fill * np.clip((normal @ fill + wrap) / (1.0 + wrap), 0.0, 1.0)
@@ -259,11 +295,11 @@ def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio:
     mirrored = studio.gloss * (0.055 * broad + 0.03 * narrow)
     wet = (pixels.material == TEETH) | (pixels.material == MOUTH)
     mirrored[wet] = 0.16 * narrow[wet]
-    eye = np.flatnonzero(pixels.material == EYE)
+    eye = pixels.eye
     if len(eye):
         catch = _unit(*studio.catch_light_direction) + view[eye]
         catch /= _length(catch)[:, None]
-        tilt = np.arccos(np.clip(np.einsum("ij,ij->i", normal[eye], catch), 0.0, 1.0))
+        tilt = np.arccos(np.clip(np.einsum("ij,ij->i", pixels.eye_normal, catch), 0.0, 1.0))
         # A round soft box (normals within 4 to 6 degrees of the mirror direction) in a faint broad reflection.
         mirrored[eye] = 0.85 * np.clip((0.105 - tilt) / 0.035, 0.0, 1.0) + 0.03 * np.exp(-((tilt / 0.35) ** 2))
     return np.asarray(mirrored, np.float32)
@@ -280,7 +316,7 @@ def clay_albedo(pixels: Pixels, textured: Float32, studio: Studio) -> Float32:
     """(P, 3) grey for everything; irises stay a little darker so that the look has a direction."""
     albedo = np.empty_like(textured)
     albedo[:] = np.asarray(studio.clay, np.float32)
-    eye = pixels.material == EYE
+    eye = pixels.eye
     grey = textured[eye] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     albedo[eye] *= (0.55 + 0.55 * np.sqrt(grey))[:, None]
     return albedo
