@@ -16,12 +16,12 @@ Ints = NDArray[np.int64]
 PLATEAU_MM = 1.0  # the lips follow a correction of their edge fully up to here
 REACH_MM = 8.0  # and less and less over this distance beyond
 PATCH_MM = 13.0  # skin and bag nearer than this to the lips' edges
-ROWS = 9  # lattice rows from the slit outwards that can be the lips' visible edge
+ROWS = 18  # lattice rows from the slit outwards that can be the lips' visible edge
 APART_MM = 8.0  # lips that stand farther apart in depth pass each other without touching
 CLOSED_MM, OPEN_MM = 0.3, 1.0  # a blendshape that opens the lips by less than the first leaves them closed
 OVERLAP_MM = 0.15  # closed lips press into each other by this: no light between two polygons' edges
 ROUNDS = 3
-ROWS_NEAR = 3  # a pose's edge lies at most so many rows from the edge at rest
+ROWS_NEAR = 5  # a pose's edge lies at most so many rows from the edge at rest
 CORNER_COLUMNS = 4.0  # corrections fade towards the mouth's corners, where the lips are one
 SMOOTHING = 2  # rounds of averaging a correction over neighbouring columns
 
