@@ -46,7 +46,7 @@ class TemplateSettings:
     mouth_half_width: float = 4.5
     lid_size: float = 0.35
     lid_radius_mm: float = 12.0
-    lip_size: float = 0.35
+    lip_size: float = 0.25
     lip_radius_mm: float = 12.0
     nose_size: float = 0.45
     nose_radius_mm: float = 14.0
