@@ -22,6 +22,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+# As the command line does, before numpy is imported: see ``facewright.__main__``.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 
 OUTER_CANTHI = (36, 45)  # of iBUG's 68
