@@ -72,6 +72,8 @@ def build_scene(head: Head, name: str = "Head") -> HeadObjects:
     match_render(scene.render, head.camera)
     # The default transform is made for scenes with a wide range of light and greys out a skin's colours.
     scene.view_settings.view_transform = "Khronos PBR Neutral"
+    # Without it EEVEE lets the world shine into nostrils and mouth.
+    scene.eevee.use_raytracing = True
     bpy.context.view_layer.objects.active = objects.head
     frame_viewports(face_centre(head))
     return objects

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..backend_door import BundleInvalid, Head
 
@@ -41,6 +43,7 @@ SURFACES = {
     "mouth": Surface(0.4, 0.45, 0.5, (1.5, 0.5, 0.3), coat=0.25, coat_roughness=0.2),
 }
 CORNEA_IOR, CORNEA_ROUGHNESS = 1.376, 0.03
+PORE_MM, PORE_DEPTH_MM = 0.7, 0.08
 
 
 def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
@@ -55,6 +58,8 @@ def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
         else:
             image = load_image(files[slot], f"{name}_{files[slot].stem}", f"//textures/{files[slot].name}")
             _textured(material, image, SURFACES[slot])
+            if slot == "skin":
+                _pores(material, 0.001 * (head.neutral.max(0) - head.neutral.min(0))[[0, 2, 1]])
         result.append(material)
     return result
 
@@ -117,6 +122,32 @@ def _textured(material: bpy.types.Material, image: bpy.types.Image, surface: Sur
     texture = tree.nodes.new("ShaderNodeTexImage")
     texture.image, texture.extension, texture.location = image, "EXTEND", (-340, 0)
     tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+
+
+def _pores(material: bpy.types.Material, size: NDArray[np.floating]) -> None:
+    """Break up the skin's highlights as pores do: without them a smooth texture looks like wax.
+
+    ``size`` (3,): the head's extent in metres along Blender's axes. Generated coordinates run from 0 to 1 over
+    it, on the mesh at rest, so that the grain stays on the skin when the face moves.
+    """
+    #   Texture Coordinate (Generated) --> Mapping (to millimetres) --> Noise --> Bump -- Normal --> Principled
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    place = tree.nodes.new("ShaderNodeTexCoord")
+    mapping = tree.nodes.new("ShaderNodeMapping")
+    mapping.inputs["Scale"].default_value = [float(extent) / MM for extent in size]
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    noise.inputs["Scale"].default_value = 1.0 / PORE_MM
+    noise.inputs["Detail"].default_value = 3.0
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = 1.0
+    bump.inputs["Distance"].default_value = PORE_DEPTH_MM * MM
+    for column, node in enumerate((place, mapping, noise, bump)):
+        node.location = (-1000 + 190 * column, -320)
+    tree.links.new(place.outputs["Generated"], mapping.inputs["Vector"])
+    tree.links.new(mapping.outputs["Vector"], noise.inputs["Vector"])
+    tree.links.new(noise.outputs[0], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
 
 
 def _cornea(material: bpy.types.Material) -> None:
