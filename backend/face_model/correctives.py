@@ -66,7 +66,7 @@ def apply_correctives(
     lips = Lips(topology, rest)
     close_lips(lips, rest, shapes)
     make_room(topology, lips, rest, shapes)
-    clear_teeth(Mouth(topology, rest), rest, shapes)
+    clear_teeth(Mouth(topology, rest, lips), rest, shapes)
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)
     seal_mouth_close(lips, rest, shapes)

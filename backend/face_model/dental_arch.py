@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..mesh.topology import MATERIALS, Topology
 from .base import ARKIT_NAMES
+from .lips import Lips
 from .surface_falloff import Patch
 
 Floats = NDArray[np.float64]
@@ -21,8 +22,11 @@ AZIMUTH_STEP = 2.5  # degrees
 AZIMUTH_LIMIT = 100.0
 HEIGHT_STEP = 1.0  # mm
 AXIS_BEHIND_MM = 40.0  # the axis stands this far behind the incisors
-SKIN_CLEARANCE_MM = 0.6
+INNER_CLEARANCE_MM = 0.45  # of the lips' inner side
 BAG_CLEARANCE_MM = 0.25
+# The outer skin keeps off by more, growing from the lips' edges, so that lips that are pressed out keep a thickness.
+SKIN_CLEARANCE_MM = 2.0
+SKIN_CLEARANCE_SLOPE = 0.35
 SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm
 SPREAD_KEEP = 0.96  # of the neighbours' mean in each round
 MARGIN_MM = 12.0  # skin and bag that starts farther from the arch than this is never pushed
@@ -104,7 +108,7 @@ def _dense(topology: Topology, points: Floats, names: tuple[str, ...]) -> Floats
 class Mouth:
     """Both arches and the skin and bag around them."""
 
-    def __init__(self, topology: Topology, neutral: Floats) -> None:
+    def __init__(self, topology: Topology, neutral: Floats, lips: Lips) -> None:
         regions = topology.regions
         self.lower_teeth = regions["teeth_lower"]
         self.upper = Arch(_dense(topology, neutral, ("teeth_upper", "gums_upper")))
@@ -117,8 +121,15 @@ class Mouth:
             near |= arch.depth(neutral[around], np.full(len(around), MARGIN_MM)) > 0.0
         self.patch = Patch(topology.quads, around[near])
         self.neighbours = self.patch.neighbour_table()
-        is_bag = np.isin(self.patch.vertices, bag)
-        self.clearance = np.where(is_bag, BAG_CLEARANCE_MM, SKIN_CLEARANCE_MM)
+        places = neutral[self.patch.vertices]
+        edge = neutral[lips.patch.vertices[np.concatenate([lips.loops.upper, lips.loops.lower])]]
+        from_edge = np.full(len(places), np.inf)
+        for point in edge:
+            from_edge = np.minimum(from_edge, np.linalg.norm(places - point, axis=1))
+        outer = np.minimum(INNER_CLEARANCE_MM + SKIN_CLEARANCE_SLOPE * from_edge, SKIN_CLEARANCE_MM)
+        inner = np.isin(self.patch.vertices, lips.inner)
+        self.clearance = np.where(inner, INNER_CLEARANCE_MM, outer)
+        self.clearance[np.isin(self.patch.vertices, bag)] = BAG_CLEARANCE_MM
 
     def _pushed(self, arch: Arch, points: Floats) -> Floats:
         """Points (n, 3), in the arch's own frame, in front of its envelope; neighbours follow."""

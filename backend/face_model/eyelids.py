@@ -27,6 +27,8 @@ SOFT_MM = 0.1  # width of the transition between free and pushed skin
 MARGIN_DEPTH_MM = 1.0  # a loop lies at most so far behind the visible edge, along the eyeball
 REST_REACH_MM = 5.0  # the lids follow a correction of their edge over this distance
 BLINK_REACH_MM = 7.0
+EDGE_LIMIT_MM = 3.0  # a lid's visible edge lies no farther from its loop, and
+EDGE_SLOPE = 0.6  # no farther than this share of the way to the corner of the eye
 MARGIN_WIDTH_MM = 2.0  # between the loop on the eyeball and the visible edge of a lid
 CLOSING_LINE = 0.5  # where closed lids meet, 0 at the lower lid's visible edge and 1 at the upper's
 LID_ROWS = 12  # lattice rows from the slit outwards that can be the visible edge of a closed lid
@@ -114,11 +116,26 @@ class Lids:
         )
         columns = slit_columns(topology, upper, lower, LID_ROWS)
         self.upper, self.lower = self.patch.places(columns.upper), self.patch.places(columns.lower)
+        self.candidates = tuple(self._near_loop(points, side) for side in (self.upper, self.lower))
         edge = np.concatenate([self.loops.upper, self.loops.lower])
         away = self.loops.distance
         skin_height = MARGIN_MM + np.minimum(THICKNESS_SLOPE * away, THICKNESS_MM)
         self.height = np.where(self.is_socket, SOCKET_MM, skin_height)
         self.height[edge] = MARGIN_MM
+
+    @staticmethod
+    def _near_loop(points: Floats, side: Ints) -> NDArray[np.bool_]:
+        """(k, LID_ROWS) which vertices of a lid's columns can be its edge: those near the loop, nearer at its ends.
+
+        Where the lids grow together a column runs on into the skin beside the eye, which is no edge.
+        """
+        loop = points[side[:, 0]]
+        steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(loop, axis=0), axis=1))])
+        from_end = np.minimum(steps, steps[-1] - steps)
+        allowed = np.minimum(EDGE_LIMIT_MM, EDGE_SLOPE * from_end)
+        away = np.linalg.norm(points[side] - loop[:, None], axis=2)
+        near: NDArray[np.bool_] = np.logical_and.accumulate(away <= allowed[:, None] + 1e-9, axis=1)
+        return near
 
     def _on_shell(self, points: Floats, gaze: Floats | None) -> Floats:
         """The places (k, 3) on the shell, a lid edge's height above it, straight below ``points``."""
@@ -142,7 +159,10 @@ class Lids:
 
     def _edge_rows(self, points: Floats) -> tuple[Ints, Ints]:
         """Rows (k,) of the visible edges: the lowest place of the upper lid, the highest of the lower."""
-        return visible_edges(self._elevation(points[self.upper]), self._elevation(points[self.lower]))
+        upper, lower = self._elevation(points[self.upper]), self._elevation(points[self.lower])
+        return visible_edges(
+            np.where(self.candidates[0], upper, np.inf), np.where(self.candidates[1], lower, -np.inf)
+        )
 
     def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats) -> None:
         """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, straight from ``bottom`` (k, 3) to its edge."""

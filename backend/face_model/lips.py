@@ -56,6 +56,11 @@ class Lips:
             self.lower[self.column, rows[1]],
             PLATEAU_MM + REACH_MM,
         )
+        # The inner side of the lips, from the slit up to their edges.
+        rows_of = np.arange(ROWS)[None, :]
+        self.inner = np.concatenate(
+            [columns.upper[rows_of < rows[0][:, None]], columns.lower[rows_of < rows[1][:, None]]]
+        )
         window = np.arange(-ROWS_NEAR, ROWS_NEAR + 1)
         self.upper, self.lower = (
             side[self.column[:, None], np.clip(row[:, None] + window, 0, ROWS - 1)]
