@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileInvalid
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
+from .checked_arrays import CheckedArrays, quantise
 
 FORMAT = "facewright face model"
 VERSION = 1
 MAX_UNPACKED_BYTES = 1 << 29  # no model of ours comes near; a file that claims more is not ours
 WORTH_DEFLATING = 0.75
-_FULL_SCALE = 32767
 
 
 class PartMotion(NamedTuple):
@@ -90,23 +90,6 @@ class BilinearData:
     def skin_controls(self) -> int:
         """C_s, the number of control vertices of the skin."""
         return int(self.sampling.shape[1])
-
-
-def quantise(values: NDArray[np.floating[Any]], axis: int) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Pack into 16 bits with one scale per slice along ``axis``: (same shape) int16, (slices,) float32."""
-    others = tuple(k for k in range(values.ndim) if k != axis % values.ndim)
-    scale = (np.abs(values).max(axis=others, initial=0.0) / _FULL_SCALE).astype(np.float32)
-    scale = np.where(scale > 0, scale, np.float32(1.0))
-    shape = [1] * values.ndim
-    shape[axis] = -1
-    packed = np.rint(values / scale.reshape(shape)).clip(-_FULL_SCALE, _FULL_SCALE)
-    return packed.astype(np.int16), scale
-
-
-def _unpack(packed: NDArray[np.int16], scale: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    shape = [1] * packed.ndim
-    shape[axis] = -1
-    return np.multiply(packed, scale.reshape(shape), dtype=np.float32)
 
 
 def pack(data: BilinearData) -> bytes:
@@ -236,56 +219,9 @@ def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-class _Checked:
-    """Takes arrays out of the file with the kind, shape and range that they must have; ValueError otherwise."""
-
-    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self.arrays = arrays
-
-    def _get(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[Any]:
-        array = self.arrays[name]
-        fits = len(array.shape) == len(shape) and all(w is None or w == s for w, s in zip(shape, array.shape))
-        if not fits:
-            wanted = ", ".join("any" if size is None else str(size) for size in shape)
-            raise ValueError(f"{name} has the shape {array.shape} instead of ({wanted})")
-        if array.dtype.kind not in kinds:
-            raise ValueError(f"{name} holds {array.dtype} values")
-        return array
-
-    def floats(self, name: str, *shape: int | None) -> NDArray[Any]:
-        """Finite floats."""
-        array = self._get(name, shape, "f")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds values that are not finite")
-        return array
-
-    def integers(self, name: str, low: int, high: int, *shape: int | None) -> NDArray[Any]:
-        """Integers from ``low`` to below ``high``."""
-        array = self._get(name, shape, "iu")
-        if array.size and (int(array.min()) < low or int(array.max()) >= high):
-            raise ValueError(f"{name} holds values outside {low} to {high - 1}")
-        return array
-
-    def number(self, name: str, low: int, high: int) -> int:
-        """One integer from ``low`` to below ``high``."""
-        return int(self.integers(name, low, high))
-
-    def names(self, name: str) -> tuple[str, ...]:
-        """Distinct non-empty strings."""
-        values = tuple(str(value) for value in self._get(name, (None,), "U"))
-        if len(set(values)) != len(values) or "" in values:
-            raise ValueError(f"{name} are not distinct names")
-        return values
-
-    def unpacked(self, name: str, axis: int, *shape: int | None) -> NDArray[np.float32]:
-        """16-bit integers times their scales."""
-        packed = self.integers(name, -_FULL_SCALE, _FULL_SCALE + 1, *shape)
-        return _unpack(packed, self.floats(f"{name}_scale", packed.shape[axis]), axis)
-
-
 def _parse(arrays: dict[str, NDArray[Any]]) -> BilinearData:
     """Check everything against everything and put the model together."""
-    checked = _Checked(arrays)
+    checked = CheckedArrays(arrays)
     skin = checked.number("skin_controls", 1, 1 << 16)
     controls = len(checked.floats("neutral", None, 3))
     rows = len(checked.integers("sampling_starts", 0, 1 << 31, None)) - 1
@@ -331,7 +267,7 @@ def _parse(arrays: dict[str, NDArray[Any]]) -> BilinearData:
     )
 
 
-def _topology(checked: _Checked, vertices: int) -> Topology:
+def _topology(checked: CheckedArrays, vertices: int) -> Topology:
     quads = checked.integers("quads", -1, vertices, None, 4).astype(np.int32)
     if (quads[:, :3] < 0).any() or int(quads.max()) + 1 != vertices:
         raise ValueError("its faces do not use its vertices")
@@ -360,7 +296,7 @@ def _topology(checked: _Checked, vertices: int) -> Topology:
     )
 
 
-def _embedding(checked: _Checked, scheme: str, count: int, vertices: int) -> LandmarkEmbedding:
+def _embedding(checked: CheckedArrays, scheme: str, count: int, vertices: int) -> LandmarkEmbedding:
     landmark = checked.integers(f"{scheme}_landmark", 0, count, None).astype(np.int64)
     weights = checked.floats(f"{scheme}_weights", len(landmark), 3).astype(np.float64)
     if (weights < -1e-9).any() or np.abs(weights.sum(axis=1) - 1.0).max(initial=0.0) > 1e-6:
@@ -369,7 +305,7 @@ def _embedding(checked: _Checked, scheme: str, count: int, vertices: int) -> Lan
     return LandmarkEmbedding(landmark, corners, weights)
 
 
-def _sampling(checked: _Checked, rows: int, columns: int) -> sp.csr_matrix:
+def _sampling(checked: CheckedArrays, rows: int, columns: int) -> sp.csr_matrix:
     starts = checked.arrays["sampling_starts"].astype(np.int64)
     weights = checked.floats("sampling_weights", None).astype(np.float64)
     if starts[0] != 0 or starts[-1] != len(weights) or (np.diff(starts) < 1).any():
@@ -383,7 +319,7 @@ def _sampling(checked: _Checked, rows: int, columns: int) -> sp.csr_matrix:
     return sp.csr_matrix((weights, indices, starts.astype(np.int32)), shape=(rows, columns))
 
 
-def _part(checked: _Checked, name: str, controls: int, anchors: int, count: int) -> PartMotion:
+def _part(checked: CheckedArrays, name: str, controls: int, anchors: int, count: int) -> PartMotion:
     vertices = checked.integers(f"{name}_vertices", 0, controls, None).astype(np.int64)
     pivot = checked.integers(f"{name}_pivot_vertices", 0, controls, None).astype(np.int64)
     pivot_weights = checked.floats(f"{name}_pivot_weights", len(pivot)).astype(np.float64)
