@@ -74,7 +74,7 @@ def test_what_the_photo_shows_arrives_where_it_belongs(
     wanted = truth_image(frontal, 768)[..., 0]
     wanted = wanted - cv2.GaussianBlur(wanted, (0, 0), 8)
     flat = mark(frontal, "cheeks_left", "cheeks_right", "forehead") > 0.99
-    assert np.corrcoef(fine[seen & flat], wanted[seen & flat])[0, 1] > 0.95
+    assert np.corrcoef(fine[seen & flat], wanted[seen & flat])[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("view", ["frontal", "turned"])

@@ -15,6 +15,7 @@ FloatArray = NDArray[np.floating[Any]]
 IRIS_RING = (0.48, 0.88)
 WHITE_RING = (1.15, 2.6)
 LEAST_PIXELS = 12
+LEAST_OPENING = 0.4  # distance of the lids, in iris radii, below which an eye is closed
 TYPICAL_BROWN = (96, 66, 48)
 SCLERA = np.array([0.77, 0.73, 0.71])  # sRGB of the whites in a well lit portrait
 MOST_GAIN = 3.0  # of linear light, from the photo's eyes to well lit ones
@@ -100,6 +101,10 @@ def _ring(
     distance = np.hypot(x - centre[0], y - centre[1]) / radius
     # Keep away from the lids: their edge and their shadow fall on the eye.
     middle = outline.mean(0)
+    across = outline[8] - outline[0]  # from corner to corner
+    height_of_lids = np.ptp((outline - middle) @ [-across[1], across[0]]) / max(float(np.linalg.norm(across)), 1e-6)
+    if height_of_lids < LEAST_OPENING * radius:
+        return np.zeros((0, 3))
     open_eye = polygon_mask((y1 - y0, x1 - x0), (outline - middle) * [0.92, 0.8] + middle - [x0, y0])
     ring = open_eye & (distance > radii[0]) & (distance < radii[1])
     colours: NDArray[np.float64] = photo[y0:y1, x0:x1][ring].astype(np.float64) / 255.0

@@ -50,6 +50,7 @@ class SkinMaskSettings:
     rim             this deep inside the face's outline, what the colours call hair is hair
     erode, feather  how far the mask keeps away from its border, and over which distance it rises to 1
     least_evidence  likelihood that skin needs outside the middle of the face
+    clear_evidence  likelihood that is enough for the face below the brows
     lightness_sd    standard deviations of L below and above the mean: shadows and highlights are skin too
     bright_sd_outside  standard deviation of L above the mean beyond the face's outline
     dark_sd_hairy   standard deviation of L below the mean, of the mean, above the brows and beyond the outline
@@ -62,6 +63,7 @@ class SkinMaskSettings:
     erode: float = 0.04
     feather: float = 0.05
     least_evidence: float = 0.5
+    clear_evidence: float = 0.72
     lightness_sd: tuple[float, float] = (18.0, 26.0)
     bright_sd_outside: float = 9.0
     dark_sd_hairy: float = 0.15
@@ -237,7 +239,8 @@ def _cut(
             near_eye = np.hypot(x - lids[0], y - lids[1]) < 0.35 * face_width
             core &= ~(near_eye & (along > 0.0) & (evidence < settings.least_evidence))
 
-    # Below the jaw there are collars, beards' ends and the chin's shadow: the neck takes the skin's own colour.
+    # Below the jaw there are collars, beards' ends, rim light and the chin's shadow: the neck takes the skin's own
+    # colour.
     evidence[~oval & (above < -0.25)] = 0.0
     near = _grow(inside_head | oval, 0.12 * face_width)
     labels = np.full(shape, cv2.GC_PR_BGD, np.uint8)
@@ -259,6 +262,8 @@ def _cut(
     skin = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     # The cut may call a beard's or a backdrop's colour face; away from the core the skin's colour must agree.
     skin &= core | (evidence > settings.least_evidence)
+    # Nor may it take a cheek in shadow away that clearly has the skin's colour.
+    skin |= oval & ~hairy & (evidence > settings.clear_evidence)
     # Only what hangs together with the face, by more than a few strands.
     wide = ~_grow(~skin, 0.015 * face_width)
     _, component = cv2.connectedComponents(wide.astype(np.uint8), connectivity=4)

@@ -9,6 +9,7 @@ in bands of rows, so that memory does not grow with the square of the texture's 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -32,14 +33,15 @@ from .completion import (
     mottling,
     smooth_fill,
 )
-from .iris import eye_colours
+from .iris import EyeColours, eye_colours
 from .mesh_field import SkinGraph, skin_graph
 from .part_textures import eye_texture, mouth_texture, teeth_texture
 from .skin_mask import SkinMask, SkinMaskSettings, lip_colour, skin_mask
 from .unwrap import PhotoView, UnwrapSettings, facing, landmark_warp, photo_view, sample, visible
 
 FloatArray = NDArray[np.floating[Any]]
-BAND_ROWS = 256
+BAND_ROWS = 128
+THREADS = 2
 PART_SIZE = 512  # textures of eyes, mouth and teeth
 
 
@@ -134,31 +136,40 @@ def make_textures(
     mask = skin_mask(view.pixels, in_view, view.raster.triangle >= 0, settings.mask)
 
     coarse = uv_sampler(topology, "skin", max(64, size // 2))
-    seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
     lips = lip_colour(photo_pixels, landmarks, mask.model)
-    fill = _fill(surface, view, points, mask, seen, lips, settings)
-    layers = _Layers(
-        seen=seen,
-        mirror_share=_mirror_share(seen, seen_mirrored),
-        offset=coarse.image(fill.offset),
-        low=coarse.image(fill.low),
-        base=coarse.image(fill.base),
-        grain=_grain(surface, view, in_view, coarse, settings),
-    )
-    albedo, visibility = _blend(surface, view, points, layers, size)
-
     eyes = eye_colours(photo_pixels, landmarks)
+    # What does not depend on each other runs at the same time; numpy and OpenCV let go of the interpreter.
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = pool.submit(_part_textures, eyes, lips, mask)
+        grain = pool.submit(_grain, surface, view, in_view, coarse, settings)
+        seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
+        fill = _fill(surface, view, points, mask, seen, lips, settings)
+        layers = _Layers(
+            seen=seen,
+            mirror_share=_mirror_share(seen, seen_mirrored),
+            offset=coarse.image(fill.offset),
+            low=coarse.image(fill.low),
+            base=coarse.image(fill.base),
+            grain=grain.result(),
+        )
+        albedo, visibility = _blend(surface, view, points, layers, size, pool)
+        iris, mouth, teeth = parts.result()
+
     warnings = []
     if not eyes.pixels:
         warnings.append("The irises cannot be seen in the photo, so they got a typical brown.")
-    return Textures(
-        albedo=albedo,
-        visibility=visibility,
-        iris=_dimmed(eye_texture(_triple(eyes.iris), PART_SIZE), eyes.light),
-        mouth=mouth_texture(_triple(lips), _triple(mask.model.tone * 255.0), PART_SIZE),
-        teeth=_dimmed(teeth_texture(PART_SIZE), eyes.light),
-        effective_size=min(size, max(1, round(size * view.px_per_texel))),
-        warnings=tuple(warnings),
+    effective_size = min(size, max(1, round(size * view.px_per_texel)))
+    return Textures(albedo, visibility, iris, mouth, teeth, effective_size, tuple(warnings))
+
+
+def _part_textures(
+    eyes: EyeColours, lips: NDArray[np.uint8], mask: SkinMask
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Eye, mouth and teeth in the photo's colours and light."""
+    return (
+        _dimmed(eye_texture(_triple(eyes.iris), PART_SIZE), eyes.light),
+        mouth_texture(_triple(lips), _triple(mask.model.tone * 255.0), PART_SIZE),
+        _dimmed(teeth_texture(PART_SIZE), eyes.light),
     )
 
 
@@ -305,18 +316,23 @@ def _mirror_share(seen: NDArray[np.float32], mirrored: NDArray[np.float32] | Non
 
 
 def _blend(
-    surface: Surface, view: PhotoView, points: NDArray[np.float64], layers: _Layers, size: int
+    surface: Surface,
+    view: PhotoView,
+    points: NDArray[np.float64],
+    layers: _Layers,
+    size: int,
+    pool: ThreadPoolExecutor,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Albedo (S, S, 3) and visibility (S, S), band by band."""
     sampler = uv_sampler(surface.topology, "skin", size)
     mirror = surface.topology.mirror
     albedo = np.empty((size, size, 3), np.uint8)
     visibility = np.empty((size, size), np.uint8)
-    seen_full = cv2.resize(layers.seen, (size, size), interpolation=cv2.INTER_LINEAR)
-    share_full = cv2.resize(layers.mirror_share, (size, size), interpolation=cv2.INTER_LINEAR)
-    for start in range(0, size, BAND_ROWS):
+
+    def blend_rows(start: int) -> None:
         rows = slice(start, min(size, start + BAND_ROWS))
-        seen, share = seen_full[rows, :, None], share_full[rows, :, None] * (1.0 - seen_full[rows, :, None])
+        seen = _upscaled_rows(layers.seen, rows, size)[..., None]
+        share = _upscaled_rows(layers.mirror_share, rows, size)[..., None] * (1.0 - seen)
         colour = _upscaled_rows(layers.base, rows, size)
         colour += _upscaled_rows(layers.grain, rows, size) * (1.0 - seen - share)
         low = _upscaled_rows(layers.low, rows, size)
@@ -328,7 +344,9 @@ def _blend(
             shown = sample(view.pixels, sampler.image(points, rows)).astype(np.float32) / 255.0
             colour += seen * (shown - low)
         albedo[rows] = np.clip(colour * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        visibility[rows] = (seen_full[rows] * 255.0 + 0.5).astype(np.uint8)
+        visibility[rows] = (seen[..., 0] * 255.0 + 0.5).astype(np.uint8)
+
+    list(pool.map(blend_rows, range(0, size, BAND_ROWS)))
     return albedo, visibility
 
 

@@ -127,7 +127,8 @@ def photo_view(
         max(1, round(shown_width * raster_scale)),
         max(1, round(shown_height * raster_scale)),
     )
-    face_depth = float(np.median(depth[cosine > 0.5]))
+    towards = cosine > 0.5
+    face_depth = float(np.median(depth[towards] if towards.any() else depth))
     return PhotoView(
         pixels=np.ascontiguousarray(crop),
         points_px=points,
