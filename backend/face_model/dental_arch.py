@@ -24,7 +24,7 @@ HEIGHT_STEP = 1.0  # mm
 AXIS_BEHIND_MM = 40.0  # the axis stands this far behind the incisors
 INNER_CLEARANCE_MM = 0.45  # of the lips' inner side
 BAG_CLEARANCE_MM = 0.25
-# The outer skin keeps off by more, growing from the lips' edges, so that lips that are pressed out keep a thickness.
+# The outer skin keeps off by more, growing from the lips' edges: lips that are pressed out keep a thickness.
 SKIN_CLEARANCE_MM = 2.0
 SKIN_CLEARANCE_SLOPE = 0.35
 SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm

@@ -27,8 +27,8 @@ SOFT_MM = 0.1  # width of the transition between free and pushed skin
 MARGIN_DEPTH_MM = 1.0  # a loop lies at most so far behind the visible edge, along the eyeball
 REST_REACH_MM = 5.0  # the lids follow a correction of their edge over this distance
 BLINK_REACH_MM = 7.0
-EDGE_LIMIT_MM = 3.0  # a lid's visible edge lies no farther from its loop, and
-EDGE_SLOPE = 0.6  # no farther than this share of the way to the corner of the eye
+EDGE_LIMIT_MM = 6.0  # a lid's visible edge lies no farther from its loop, and
+EDGE_SLOPE = 0.8  # no farther than this share of the way to the corner of the eye
 MARGIN_WIDTH_MM = 2.0  # between the loop on the eyeball and the visible edge of a lid
 CLOSING_LINE = 0.5  # where closed lids meet, 0 at the lower lid's visible edge and 1 at the upper's
 LID_ROWS = 12  # lattice rows from the slit outwards that can be the visible edge of a closed lid
@@ -164,13 +164,18 @@ class Lids:
             np.where(self.candidates[0], upper, np.inf), np.where(self.candidates[1], lower, -np.inf)
         )
 
-    def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats) -> None:
-        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, straight from ``bottom`` (k, 3) to its edge."""
+    def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats, gaze: Floats | None) -> None:
+        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, from ``bottom`` (k, 3) on the eyeball to its edge.
+
+        It runs along the eyeball first and then rises below the edge (a quadratic Bezier curve whose middle point
+        lies under the edge), so that it stays clear of the skin above it.
+        """
         column = np.arange(len(side))
         edge = points[side[column, last]].copy()
         row = np.arange(LID_ROWS)[None, :]
-        share = row / np.maximum(last, 1)[:, None]
-        places = bottom[:, None] + share[..., None] * (edge - bottom)[:, None]
+        t = (row / np.maximum(last, 1)[:, None])[..., None]
+        under = self._on_shell(edge, gaze)
+        places = (1.0 - t) ** 2 * bottom[:, None] + 2.0 * t * (1.0 - t) * under[:, None] + t**2 * edge[:, None]
         before = (row < last[:, None]) | (row == 0)
         points[side[before]] = places[before]
 
@@ -190,7 +195,7 @@ class Lids:
             behind = self._on_shell(result[side[:, 0]], gaze) - edge
             length = np.linalg.norm(behind, axis=1, keepdims=True)
             behind *= np.minimum(1.0, MARGIN_DEPTH_MM / np.maximum(length, 1e-9))
-            self._set_margin(result, side, last, self._on_shell(edge + behind, gaze))
+            self._set_margin(result, side, last, self._on_shell(edge + behind, gaze), gaze)
         result[ends] = canthi
         return result
 
@@ -210,7 +215,7 @@ class Lids:
         result = self._pushed_out(points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM), None)
         for side, last in zip((self.upper, self.lower), rows):
             result[side[column, last]] = edge
-            self._set_margin(result, side, last, bottom)
+            self._set_margin(result, side, last, bottom, None)
         result[self.upper[[0, -1], 0]] = bottom[[0, -1]]
         return result
 
