@@ -23,7 +23,7 @@ from .landmark_basis import LandmarkBasis
 from .landmark_symmetry import IRIS_LEFT, IRIS_RIGHT, OUTER_CANTHI, STABLE
 from .levenberg import Problem, State, minimise
 from .pose import angles_from_rotation, initial_pose, weak_perspective_scale
-from .priors import FocalPrior, Quadratic, expression_bounds, expression_prior, identity_prior
+from .priors import FocalPrior, Quadratic, expression_bounds, expression_prior, gaze_prior, identity_prior
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,7 @@ class FitSettings:
     overlay_iris_sd_mm    that of the iris centres: the iris network is finer
     overlay_expression_sd belief about how far the expression moves between the two solves
     overlay_gaze_sd       belief about the eyeLook blendshapes, about zero: the second solve finds the gaze
+    overlay_conjugate_sd  belief about how differently both eyes look
     open_eye              lid opening over eye width below which the iris is not believed
     max_iterations        of each solve
     max_residual_mm       mean residual at the head's size from which the landmarks are called no face
@@ -58,7 +59,8 @@ class FitSettings:
     overlay_sd_mm: float = 1.0
     overlay_iris_sd_mm: float = 0.4
     overlay_expression_sd: float = 0.03
-    overlay_gaze_sd: float = 0.5
+    overlay_gaze_sd: float = 0.3
+    overlay_conjugate_sd: float = 0.06
     open_eye: float = 0.12
     max_iterations: int = 20
     max_residual_mm: float = 8.0
@@ -175,13 +177,14 @@ def _overlay(person: Problem, found: State, seen: Array, names: tuple[str, ...],
         sd[person.basis.landmark == iris[0]] = believed
     independent = Whitening(sd.ravel(), np.zeros((sd.size, 0)))
     gaze = np.array([name.startswith("eyeLook") for name in names])
-    spread = np.where(gaze, settings.overlay_gaze_sd, settings.overlay_expression_sd)
+    near_first = np.diag(np.where(gaze, 0.0, settings.overlay_expression_sd**-2))
+    eyes = gaze_prior(names, settings.overlay_gaze_sd, settings.overlay_conjugate_sd)
     return replace(
         person,
         whitening=lambda yaw: independent,
         fixed_identity=True,
         focal_prior=None,
-        expression_prior=Quadratic(np.diag(spread**-2.0), np.zeros(len(names))),
+        expression_prior=Quadratic(near_first + eyes.matrix, eyes.linear),
         expression_origin=np.where(gaze, 0.0, found.expression),
     )
 

@@ -64,6 +64,33 @@ def expression_prior(names: tuple[str, ...], sd: float, sparsity: float, asymmet
     return Quadratic(matrix, np.full(len(names), 0.5 * sparsity))
 
 
+def gaze_prior(names: tuple[str, ...], sd: float, conjugate_sd: float) -> Quadratic:
+    """Both eyes look the same way, and no eye two ways at once; zero rows for all other blendshapes.
+
+    Parameters
+    ----------
+    names : E blendshapes
+    sd : of one eyeLook weight
+    conjugate_sd : of the difference between both eyes' weights for one direction of the picture
+    """
+    index = {name: k for k, name in enumerate(names)}
+    matrix = np.zeros((len(names), len(names)))
+
+    def add(first: str, second: str, both: float, crossed: float) -> None:
+        if first in index and second in index:
+            a, b = index[first], index[second]
+            matrix[[a, b], [a, b]] += both
+            matrix[[a, b], [b, a]] += crossed
+
+    for side in ("Left", "Right"):
+        # Opposite directions nearly exclude each other: the sum of both counts, not each on its own.
+        add(f"eyeLookIn{side}", f"eyeLookOut{side}", sd**-2, 0.95 * sd**-2)
+        add(f"eyeLookUp{side}", f"eyeLookDown{side}", sd**-2, 0.95 * sd**-2)
+    for left, right in (("In", "Out"), ("Out", "In"), ("Up", "Up"), ("Down", "Down")):
+        add(f"eyeLook{left}Left", f"eyeLook{right}Right", conjugate_sd**-2, -(conjugate_sd**-2))
+    return Quadratic(matrix, np.zeros(len(names)))
+
+
 def expression_bounds(names: tuple[str, ...]) -> tuple[Array, Array]:
     """(E,) lower and upper weights."""
     upper = np.array([0.0 if name in NEVER_FITTED else 1.0 for name in names])
