@@ -18,6 +18,7 @@ LEAST_PIXELS = 12
 LEAST_OPENING = 0.4  # distance of the lids, in iris radii, below which an eye is closed
 TYPICAL_BROWN = (96, 66, 48)
 SCLERA = np.array([0.77, 0.73, 0.71])  # sRGB of the whites in a well lit portrait
+MOST_BLUE_IN_BROWN = 0.8  # of green, linear light
 MOST_GAIN = 3.0  # of linear light, from the photo's eyes to well lit ones
 
 
@@ -65,8 +66,8 @@ def eye_colours(photo: NDArray[np.uint8], landmarks: FloatArray) -> EyeColours:
         light = float(np.clip(np.sqrt(shown.mean() / SCLERA.mean()), 0.65, 1.0))
         ratio = _linear(SCLERA) / np.maximum(_linear(shown), 1e-3)
         level = float(np.clip(ratio.mean(), 1.0, MOST_GAIN))
-        # Whites are more or less red in everybody: follow their tint a little.
-        gain = level * np.clip(ratio / ratio.mean(), 0.92, 1.08)
+        # The tint is that of the light, and within limits of tired eyes and of lids that shine on them.
+        gain = level * np.clip(ratio / ratio.mean(), 0.7, 1.3)
 
     irises = np.concatenate([_ring(photo, iris, outline, IRIS_RING) for iris, outline in eyes])
     if len(irises) < LEAST_PIXELS:
@@ -76,6 +77,8 @@ def eye_colours(photo: NDArray[np.uint8], landmarks: FloatArray) -> EyeColours:
     low, high = np.quantile(lightness, [0.15, 0.65])
     kept = irises[(lightness >= low) & (lightness <= high)]
     colour = np.minimum(_linear(np.median(kept, axis=0)) * gain, _linear(0.9 * SCLERA))
+    if colour[0] > colour[2] > MOST_BLUE_IN_BROWN * colour[1]:
+        colour[2] = MOST_BLUE_IN_BROWN * colour[1]  # there are no purple irises: a brown one reflects the sky
     srgb = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * np.maximum(colour, 1e-9) ** (1 / 2.4) - 0.055)
     return EyeColours(np.round(srgb * 255).astype(np.uint8), light, len(kept))
 
