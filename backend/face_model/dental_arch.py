@@ -29,7 +29,7 @@ SKIN_CLEARANCE_MM = 2.0
 SKIN_CLEARANCE_SLOPE = 0.35
 SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm
 SPREAD_KEEP = 0.96  # of the neighbours' mean in each round
-MARGIN_MM = 12.0  # skin and bag that starts farther from the arch than this is never pushed
+MARGIN_MM = 20.0  # skin and bag that starts farther from the arch than this is never pushed
 NEEDED_MM = 0.01
 
 

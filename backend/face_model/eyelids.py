@@ -165,7 +165,7 @@ class Lids:
         )
 
     def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats, gaze: Floats | None) -> None:
-        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, from ``bottom`` (k, 3) on the eyeball to its edge.
+        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, from ``bottom`` (k, 3) to the lid's edge.
 
         It runs along the eyeball first and then rises below the edge (a quadratic Bezier curve whose middle point
         lies under the edge), so that it stays clear of the skin above it.
