@@ -71,7 +71,7 @@ class TemplateSettings:
 def on_ear(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) which points (n, 3) of the neutral ICT head's skin, mm, lie on an ear."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    result: NDArray[np.bool_] = (x > 74.0) & (y > -62.0) & (y < 26.0) & (z < -38.0) & (z > -90.0)
+    result: NDArray[np.bool_] = (x > 73.0) & (y > -62.0) & (y < 6.0) & (z < -60.0)
     return result
 
 

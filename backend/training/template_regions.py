@@ -76,7 +76,7 @@ def skin_regions(
         )
     bridge, base = landmarks[27], landmarks[33]
     t = np.clip((bridge[1] - y) / (bridge[1] - base[1]), 0.0, 1.0)
-    masks["nose"] = narrow & (np.abs(x) < 7.0 + 12.0 * t) & (y < bridge[1] + 2.0) & (y > base[1] - 3.0) & (z > 4.0)
+    masks["nose"] = narrow & (np.abs(x) < 7.0 + 12.0 * t) & (y < bridge[1] + 2.0) & (y > base[1]) & (z > 4.0)
     masks["forehead"] = (
         (face | (z > -60.0))
         & (y > brow_height + BROW_HALF_WIDTH_MM)
@@ -84,7 +84,7 @@ def skin_regions(
         & ~masks["brows_left"]
         & ~masks["brows_right"]
     )
-    masks["chin"] = narrow & (np.abs(x) < 25.0) & (y < landmarks[57, 1] - 4.0)
+    masks["chin"] = narrow & (np.abs(x) < 25.0) & (y < landmarks[57, 1] - 4.0) & (y > landmarks[8, 1] - 4.0)
     jaw = np.interp(z, [-48.0, 20.0], [-70.0, FRONT_OF_NECK_MM])
     masks["neck"] = ~face & (y < jaw)
     masks["scalp"] = ~face & ~masks["neck"] & ~masks["forehead"]

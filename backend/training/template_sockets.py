@@ -18,7 +18,6 @@ from .template_layout import TemplateSettings
 from .template_map import harmonic_map
 from .template_sampling import places_on_limit, triangle_places
 
-CAP_STEP = 0.3
 SMOOTH_LENGTHS = 9  # rays in the moving average round the loop that evens out the rings
 # Places along a ray, 1 at the opening, 0 at the pole: a Tutte map shrinks what lies deep, hence ever closer there.
 RAY = np.concatenate([np.linspace(1.0, 0.5, 201), 0.5 * np.geomspace(1.0, 1e-5, 500)[1:], [0.0]])
@@ -146,12 +145,11 @@ def _locate(disk: SocketDisk, points: NDArray[np.float64]) -> tuple[NDArray[np.i
 def ring_depths(length_mm: float, rings: int, first_mm: float) -> NDArray[np.float64]:
     """(rings,) depths of rings along a ray of ``length_mm``: the first at ``first_mm``, steps ever larger.
 
-    The pole lies CAP_STEP steps behind the last ring: the closer, the flatter and rounder the cap.
+    The pole lies one step behind the last ring.
     """
 
     def sizes(ratio: float) -> NDArray[np.float64]:
-        grown = ratio ** np.arange(rings)
-        return np.append(grown, CAP_STEP * grown[-1])
+        return ratio ** np.arange(rings + 1)
 
     if length_mm <= first_mm * sizes(1.0).sum():
         ratio = 1.0
