@@ -15,7 +15,7 @@ from ..mesh.topology import MATERIALS, Topology
 from .mesh_field import SkinGraph
 
 REGIONS = ("nose", "ears")
-DIRECTIONS = 24
+DIRECTIONS = 16
 RESOLUTION = 160  # pixels across a region
 BIAS_MM = 0.8
 SMOOTHING = 3  # rounds over the mesh's neighbours

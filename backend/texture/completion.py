@@ -109,9 +109,7 @@ def smooth_fill(
     if mirror is not None:
         both = np.minimum(known, known[mirror])
         difference = mixed - mixed[mirror]
-        offset = graph.extend(
-            difference, settings.data_weight * both, np.zeros(3), settings.mirror_reach_mm, tolerance=3e-3
-        )
+        offset = graph.extend(difference, settings.data_weight * both, np.zeros(3), settings.mirror_reach_mm)
         mixed, known = _add(mixed, known, mixed[mirror] + offset, mirror_weight(known[mirror]))
     # Two bands (Burt and Adelson 1983): detail ends at the border, slow changes go over into the fill on a wide
     # belt inside it, so that neither a step nor a kink shows where the photo ends. Holes (lids, lips, nostrils)

@@ -39,7 +39,7 @@ class SkinGraph:
         weights: FloatArray,
         target: FloatArray,
         reach_mm: float,
-        tolerance: float = 1e-3,
+        tolerance: float = 3e-3,
         start: FloatArray | None = None,
     ) -> NDArray[np.float64]:
         """Screened membrane: the x that minimises
