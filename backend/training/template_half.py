@@ -14,7 +14,7 @@ from .catmull_clark import subdivide
 from .ict_source import EYE_SOCKET_POLYGONS, HEAD_POLYGONS, MOUTH_SOCKET_POLYGONS, SKIN_POLYGONS, IctSource
 
 MIRROR_TOLERANCE_MM = 0.1
-# The mouth's slit ends this many edges below the lips' outermost vertex, along the lower lip: cells are least skewed
+# The mouth's slit ends this many edges along the lower lip from the lips' outermost vertex: cells are least skewed
 # there, and no expression turns one over (measured for -4 .. 4).
 CORNER_EDGES = 3
 CROWN_YZ_MM = (106.0, -104.0)  # where the cut along the back of the head ends; model space
@@ -168,7 +168,7 @@ def edge_graph(vertices: NDArray[np.float64], quads: NDArray[np.int64]) -> spars
 
 
 def find_anchors(skin: SourceSkin, back_corner: float) -> Anchors:
-    """Extreme vertices of the lids, the mouth's corner, the crown, and the place on the back midline, 0 neck rim .. 1 crown."""
+    """Extreme vertices of the lids, the mouth's corner, the crown, the back midline's corner (0 rim .. 1 crown)."""
     _, vertices, ids = _left_half(skin)
     eye, outer = _two_loops(skin)
     middle = vertices[outer, 0] == 0.0
