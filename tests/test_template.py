@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facewright.errors import FitFailed, ModelFileInvalid
-from facewright.face_model.base import ARKIT_NAMES
 from facewright.mesh.geometry_image import lattice_cells, level_of_detail
 from facewright.mesh.normals import face_normals
 from facewright.mesh.topology import MATERIALS
