@@ -73,7 +73,7 @@ class BilinearModel(FaceModel):
         #: Per part its pivot on the mean head (3,) and the pivot's identity modes (I, 3), mm.
         self._pivots = [
             (
-                part.pivot_weights @ data.neutral[part.pivot_vertices],
+                part.pivot_weights @ data.neutral[self._mesh_ids(part.pivot_vertices)],
                 np.einsum("p,ipk->ik", part.pivot_weights, data.identity[:, part.pivot_vertices]),
             )
             for part in data.parts
@@ -111,7 +111,9 @@ class BilinearModel(FaceModel):
         if vertices is not None:
             subset = self._subset(vertices)
             return subset.neutral + (identity @ subset.identity).reshape(-1, 3)
-        return self._sample(self._control_neutral(identity))
+        shift = np.tensordot(identity.astype(np.float32), self._data.identity, 1)
+        result: NDArray[np.float64] = self._data.neutral + self._sample(shift.astype(np.float64))
+        return result
 
     def blendshapes(
         self, identity: NDArray[np.float64], vertices: NDArray[np.int64] | None = None
@@ -140,10 +142,10 @@ class BilinearModel(FaceModel):
         sampled = self._moving_sampling @ control.reshape(moving, 3 * count)
         offsets = np.zeros((count, self._vertex_count, 3))
         offsets[:, : self._sampled] = sampled.reshape(-1, 3, count).transpose(2, 0, 1)
-        places = self._control_neutral(identity)
+        places = self.neutral(identity)
         for index, part in enumerate(data.parts):
-            here = part.vertices - data.skin_controls + self._sampled
-            offsets[:, here] = self._part_offsets(index, identity, places[part.vertices], None, anchors)
+            here = self._mesh_ids(part.vertices)
+            offsets[:, here] = self._part_offsets(index, identity, places[here], None, anchors)
         return offsets
 
     def identity_basis(self, vertices: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -164,11 +166,9 @@ class BilinearModel(FaceModel):
             )
         return identity
 
-    def _control_neutral(self, identity: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(C, 3) mm: the control mesh of one identity."""
-        shift = np.tensordot(identity.astype(np.float32), self._data.identity, 1)
-        result: NDArray[np.float64] = self._data.neutral + shift
-        return result
+    def _mesh_ids(self, controls: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Control ids of inner parts to vertex ids of the mesh."""
+        return controls - self._data.skin_controls + self._sampled
 
     def _sample(self, control: NDArray[np.float64]) -> NDArray[np.float64]:
         """(C, 3) on the control mesh to (V, 3) on the mesh."""
@@ -229,10 +229,7 @@ class BilinearModel(FaceModel):
         rows = data.sampling[vertices[skin]]
         control_of = vertices[inner] - self._sampled + data.skin_controls
 
-        neutral = np.empty((len(vertices), 3))
         identity = np.empty((self.identity_dims, len(vertices), 3))
-        neutral[skin] = rows @ data.neutral[: data.skin_controls]
-        neutral[inner] = data.neutral[control_of]
         used = np.unique(rows.indices)
         narrow = rows[:, used]
         spread = data.identity[:, used].transpose(1, 0, 2).reshape(len(used), 3 * self.identity_dims)
@@ -249,12 +246,12 @@ class BilinearModel(FaceModel):
         factor = data.vertex_factor[: 3 * len(data.moving)].reshape(len(data.moving), 3 * ranks)[used]
         part_rows = []
         for part in data.parts:
-            own = np.full(len(data.neutral), -1)
+            own = np.full(data.identity.shape[1], -1)
             own[part.vertices] = np.arange(len(part.vertices))
             row = own[control_of]
             part_rows.append((inner[row >= 0], row[row >= 0]))
         return _Subset(
-            neutral=neutral,
+            neutral=data.neutral[vertices],
             identity=identity.reshape(self.identity_dims, -1),
             skin=skin,
             mean=np.ascontiguousarray(mean.reshape(3 * len(skin), count).T),

@@ -1,9 +1,9 @@
 """The built-in face model's file: what is in it, how it is packed, read, checked and written.
 
-Everything lives on a *control mesh*: the smooth surface that the lattice samples, before sampling (about 14,000
-skin vertices), followed by the vertices of the inner parts (eyes, teeth, gums, tongue). A sparse matrix carries
-values from the skin's control vertices to the lattice. Identity modes and blendshapes stored there take a third of
-the space that they would take on the lattice, and lose nothing: the lattice is linear in the control mesh.
+The mean head lives on the mesh itself. Identity modes and blendshapes live on a *control mesh*: every second node
+of the lattice, all vertices of bags and sockets, then those of the inner parts (eyes, teeth, gums, tongue). A
+sparse matrix, one Catmull-Clark step, carries values from the skin's control vertices to the lattice. Stored there, modes
+take a third of the space that they would take on the lattice.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class BilinearData:
     ``sampling.shape[0]`` are sampled from the skin and the rest are control vertices C_s .. C-1 themselves; E
     blendshapes; I identity modes; M control vertices that move, A anchors; R_v, R_e, R_i Tucker ranks.
 
-    neutral            (C, 3) float64 mm, the mean head
+    neutral            (V, 3) float64 mm, the mean head on the mesh
     identity           (I, C, 3) float32 mm per standard deviation
     moving             (M,) int64 skin control vertices that any blendshape moves
     mean_blendshapes   (E, M + A, 3) float32 mm: the mean head's, with the anchors' displacements in the last A rows
@@ -223,7 +223,8 @@ def _parse(arrays: dict[str, NDArray[Any]]) -> BilinearData:
     """Check everything against everything and put the model together."""
     checked = CheckedArrays(arrays)
     skin = checked.number("skin_controls", 1, 1 << 16)
-    controls = len(checked.floats("neutral", None, 3))
+    identity = checked.unpacked("identity", 0, None, None, 3)
+    controls = identity.shape[1]
     rows = len(checked.integers("sampling_starts", 0, 1 << 31, None)) - 1
     vertices = rows + controls - skin
     if rows < 1 or controls < skin:
@@ -232,7 +233,6 @@ def _parse(arrays: dict[str, NDArray[Any]]) -> BilinearData:
     names = checked.names("blendshape_names")
     count = len(names)
 
-    identity = checked.unpacked("identity", 0, None, controls, 3)
     moving = checked.integers("moving", 0, skin, None).astype(np.int64)
     mean = checked.unpacked("mean_blendshapes", 0, count, None, 3)
     anchors = mean.shape[1] - len(moving)
@@ -250,7 +250,7 @@ def _parse(arrays: dict[str, NDArray[Any]]) -> BilinearData:
         blendshape_names=names,
         embedding=_embedding(checked, "landmark478", 478, vertices),
         ibug68=_embedding(checked, "landmark68", 68, vertices),
-        neutral=arrays["neutral"].astype(np.float64),
+        neutral=checked.floats("neutral", vertices, 3).astype(np.float64),
         identity=identity,
         moving=moving,
         mean_blendshapes=mean,

@@ -24,7 +24,8 @@ from ..face_model.landmark_transfer import subset_of_478
 from ..mesh.closest_point import closest_on_mesh
 from ..mesh.topology import LandmarkEmbedding, Topology
 from .blendshape_tensor import PersonalBlendshapes, sample_tensor
-from .build_report import head_report, held_out_error
+from .build_report import head_report, held_out_error, neutral_error
+from .control_mesh import ControlMesh, build_control_mesh
 from .decompose import Tucker, TuckerRanks, decompose, sample_directions
 from .ict_source import SKIN_VERTICES, IctSource, load_ict
 from .part_motion import part_motions
@@ -74,14 +75,15 @@ class BuildSettings:
 class Surface(NamedTuple):
     """Our mesh over ICT's: template first, parts after it.
 
-    ``controls`` (C_s,) the ICT skin vertices that the template samples; ``sampling`` (V_s, C_s) of the template and
-    ``inner`` (V_p, n_ict) of the parts.
+    ``controls`` (n,) the ICT skin vertices that the template samples; ``sampling`` (V_s, n) of the template and
+    ``inner`` (V_p, n_ict) of the parts; ``control_mesh`` our own, which the modes are stored on.
     """
 
     topology: Topology
     controls: NDArray[np.int64]
     sampling: sp.csr_matrix
     inner: sp.csr_matrix
+    control_mesh: ControlMesh
 
 
 def assemble(template: Template, parts: Parts) -> Surface:
@@ -104,7 +106,13 @@ def assemble(template: Template, parts: Parts) -> Surface:
         mirror=np.concatenate([skin.mirror, parts.mirror + first]).astype(np.int32),
         lattice_size=skin.lattice_size,
     )
-    return Surface(topology, controls, template.sampling[:, controls].tocsr(), parts.sampling)
+    return Surface(
+        topology,
+        controls,
+        template.sampling[:, controls].tocsr(),
+        parts.sampling,
+        build_control_mesh(skin, first),
+    )
 
 
 def place_landmarks68(source: IctSource, surface: Surface) -> LandmarkEmbedding:
@@ -175,8 +183,10 @@ def build(
 
     report = dict(template.report)
     model, unseen = _as_loaded(data), _held_out(settings)
+    sampled = template.sampling[:, SKIN_VERTICES]
+    report |= neutral_error(model, ict, sampled, unseen)
     report |= held_out_error(
-        model, personal, surface.controls, unseen, lambda fraction: tell("measuring blendshapes", fraction)
+        model, personal, sampled, unseen, lambda fraction: tell("measuring blendshapes", fraction)
     )
     report |= head_report(model, unseen, lambda fraction: tell("measuring heads", fraction))
     data = replace(data, report={name: round(float(value), 6) for name, value in report.items()})
@@ -217,31 +227,45 @@ def _model_data(
     tucker: Tucker,
     directions: NDArray[np.float64],
 ) -> BilinearData:
-    """Everything on the control mesh: skin controls, then the parts' vertices."""
-    skin = len(surface.controls)
-    local = np.searchsorted(surface.controls, moving)
-    mean = personal(np.zeros(len(ict.identity)))[:, np.append(moving, SKIN_VERTICES.stop)]
+    """The mean head on the mesh; modes and blendshapes on our control mesh, then the parts' vertices."""
+    mesh, count = surface.control_mesh, len(ict.identity)
+    skin = mesh.subdivision.shape[1]
+    # On the lattice first, then the control values that come closest.
+    moves = surface.sampling[:, np.searchsorted(surface.controls, moving)]
+    controls = mesh.reach(np.asarray(np.abs(moves).sum(axis=1)).ravel() > 0)
+
+    def stored(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(3 (m + anchors), K) on ICT's moving vertices to (3 (M + anchors), K) on the control mesh."""
+        split = 3 * len(moving)
+        fields = np.asarray(moves @ values[:split].reshape(len(moving), -1))
+        fitted = mesh.fit(fields, controls).reshape(3 * len(controls), -1)
+        return np.concatenate([fitted, values[split:]])
+
+    mean = personal(np.zeros(count))[:, np.append(moving, SKIN_VERTICES.stop)]
+    mean = stored(mean.reshape(len(mean), -1).T).T.reshape(len(mean), -1, 3)
     mean[np.abs(mean) < 1e-9] = 0.0
-    flat = ict.identity.transpose(1, 0, 2)
-    inner = (surface.inner @ flat.reshape(len(flat), -1)).reshape(surface.inner.shape[0], -1, 3)
-    identity = np.concatenate([flat[surface.controls], inner]).transpose(1, 0, 2)
+    flat = ict.identity.transpose(1, 0, 2).reshape(ict.identity.shape[1], -1)
+    identity = np.concatenate([mesh.fit(surface.sampling @ flat[surface.controls]), surface.inner @ flat])
+    identity = identity.reshape(-1, count, 3).transpose(1, 0, 2)
     # B(id) = mean + T x (Q id / r): directions Q of the samples, at radius r = sqrt(I); see decompose.py.
-    identity_factor = directions.T @ tucker.identity / np.sqrt(len(ict.identity))
+    identity_factor = directions.T @ tucker.identity / np.sqrt(count)
     ibug68 = place_landmarks68(ict, surface)
     return BilinearData(
         topology=surface.topology,
         blendshape_names=ARKIT_NAMES,
         embedding=subset_of_478(ibug68),
         ibug68=ibug68,
-        neutral=np.concatenate([ict.neutral[surface.controls], surface.inner @ ict.neutral]),
+        neutral=np.concatenate(
+            [surface.sampling @ ict.neutral[surface.controls], surface.inner @ ict.neutral]
+        ),
         identity=np.ascontiguousarray(identity, np.float32),
-        moving=local,
+        moving=controls,
         mean_blendshapes=mean.astype(np.float32),
-        vertex_factor=tucker.vertex.astype(np.float32),
+        vertex_factor=stored(tucker.vertex).astype(np.float32),
         blendshape_factor=tucker.blendshape,
         identity_factor=identity_factor,
         core=tucker.core,
-        sampling=surface.sampling,
+        sampling=mesh.subdivision,
         parts=tuple(
             part._replace(vertices=part.vertices + skin, pivot_vertices=part.pivot_vertices + skin)
             for part in motions

@@ -5,21 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..face_model.base import ARKIT_NAMES
 from ..face_model.bilinear import BilinearModel
 from ..face_model.quality import count_flips, worst_penetration
 from .blendshape_tensor import PersonalBlendshapes
+from .ict_source import SKIN_VERTICES, IctSource
 
 #: A vertex counts as moved by a blendshape that moves it at least this far on the mean head.
 MOVED_MM = 0.1
 
 
+def neutral_error(
+    model: BilinearModel, source: IctSource, source_sampling: sp.csr_matrix, identities: NDArray[np.float64]
+) -> dict[str, float]:
+    """What storing the identity modes on the control mesh costs: distances from the source sampled directly.
+
+    Parameters
+    ----------
+    source_sampling : (V_s, n_skin) the model's skin, bag and sockets from the source's skin vertices
+    identities : (n, I) standard deviations
+    """
+    face = model.topology.regions["narrow_face"]
+    distances = []
+    for identity in identities:
+        expected = source_sampling @ source.shape(identity)[SKIN_VERTICES]
+        got = model.neutral(identity)[: len(expected)]
+        distances.append(np.linalg.norm(got - expected, axis=1)[face])
+    everything = np.concatenate(distances)
+    return {
+        "neutral_narrow_face_mean_mm": float(everything.mean()),
+        "neutral_narrow_face_p99_mm": float(np.percentile(everything, 99)),
+        "neutral_narrow_face_max_mm": float(everything.max()),
+    }
+
+
 def held_out_error(
     model: BilinearModel,
     personal: PersonalBlendshapes,
-    controls: NDArray[np.int64],
+    source_sampling: sp.csr_matrix,
     identities: NDArray[np.float64],
     progress: Callable[[float], None],
 ) -> dict[str, float]:
@@ -29,7 +55,7 @@ def held_out_error(
     ----------
     model : as a reader of the file gets it
     personal : direct transfer
-    controls : (C_s,) the ICT skin vertices that the model's lattice samples
+    source_sampling : (V_s, n_skin) the model's skin, bag and sockets from the source's skin vertices
     identities : (n, I) standard deviations, none of them seen in the build
 
     Returns
@@ -38,8 +64,7 @@ def held_out_error(
     by ``MOVED_MM`` or more: mean, 95th and 99.9th percentile; the mean on the narrow face; that of the worst
     blendshape; and, to compare, the mean of the same distance for blendshapes that are not personalised.
     """
-    sampling = model.sampling
-    sampled = sampling.shape[0]
+    sampled = source_sampling.shape[0]
     jaw = model.topology.regions["teeth_lower"].astype(np.int64)
     average = _with_jaw(model.blendshapes(np.zeros(model.identity_dims)), sampled, jaw)
     moved = np.linalg.norm(average, axis=2) >= MOVED_MM
@@ -52,7 +77,7 @@ def held_out_error(
         teeth = model.neutral(identity, jaw)
         expected = np.concatenate(
             [
-                np.stack([sampling @ offset[controls] for offset in offsets]),
+                np.stack([source_sampling @ offset[:-1] for offset in offsets]),
                 personal.jaw_offsets(offsets, teeth, identity),
             ],
             axis=1,
