@@ -162,7 +162,7 @@ def test_a_smile_stays_out_of_the_neutral_face(builtin_model: FaceModel) -> None
     moved = basis.shape(smiling.identity, 0 * smiling.expression).points - basis.mean_points
     there = basis.shape(nobody, np.array([smile.get(n, 0.0) for n in names])).points - basis.mean_points
     assert np.linalg.norm(there[corners], axis=1).min() > 6.0
-    assert np.linalg.norm(moved[corners], axis=1).max() < 0.2 * np.linalg.norm(there[corners], axis=1).min()
+    assert np.linalg.norm(moved[corners], axis=1).max() < 0.1 * np.linalg.norm(there[corners], axis=1).min()
 
 
 def test_closed_eyes_do_not_close_the_neutral_eyes(builtin_model: FaceModel) -> None:  # noqa: F811
@@ -320,10 +320,12 @@ def _photo_fit(model: FaceModel, name: str) -> tuple[Fit, float]:
     except MissingDependency as error:
         pytest.skip(f"the landmark networks are not here: {error}")
     size = (pixels.shape[1], pixels.shape[0])
-    fit_landmarks(model, face.landmarks, face.iris, size)  # first use reads files and prepares the model's subset
-    began = time.process_time()
-    fit = fit_landmarks(model, face.landmarks, face.iris, size)
-    return fit, time.process_time() - began
+    seconds = []  # the first use reads files; on a busy machine the fastest of some runs says what the work costs
+    for _ in range(6):
+        began = time.process_time()
+        fit = fit_landmarks(model, face.landmarks, face.iris, size)
+        seconds.append(time.process_time() - began)
+    return fit, min(seconds)
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,12 @@ def true_samples(model: FaceModel, embedding: LandmarkEmbedding, count: int, noi
         shape = model.neutral(identity, used) + np.tensordot(scene.expression, model.blendshapes(identity, used), 1)
         points = local.points(shape) @ scene.rotation.T + scene.translation_mm
         landmarks = np.full((478, 3), np.nan)
-        landmarks[embedding.landmark, :2] = scene.camera.project(points) + noise_px * rng.normal(size=(len(points), 2))
+        noise = noise_px * rng.normal(size=(len(points), 2))
+        landmarks[embedding.landmark, :2] = scene.camera.project(points) + noise
         hit = np.full((478, 3), np.nan)
         hit[embedding.landmark] = rest + rng.normal(size=rest.shape)
-        rows.append(
-            (identity, scene.expression, scene.rotation, scene.translation_mm, scene.camera.fx, 384.0, landmarks, hit)
-        )
+        pose = (scene.rotation, scene.translation_mm, scene.camera.fx, 384.0)
+        rows.append((identity, scene.expression, *pose, landmarks, hit))
     return Samples(*(np.array(column) for column in zip(*rows)))
 
 
@@ -136,7 +136,7 @@ def test_render_shows_a_head_where_it_stands(ict: IctModel) -> None:
     rest = renderer.hit_rest(solid, scene.camera, np.array([[48.0, 48.0], [0.5, 0.5]]))
     assert np.abs(rest[0, :2]).max() < 6 and rest[0, 2] > 0
     assert np.isnan(rest[1]).all()
-    assert 0.0 <= renderer.openness.min() and renderer.openness.max() <= 1.0
+    assert renderer.openness.min() >= 0.0 and renderer.openness.max() <= 1.0
     assert renderer.openness[ict.topology.regions["mouth_bag"]].mean() < 0.3
 
 

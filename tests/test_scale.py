@@ -29,7 +29,7 @@ def _iris(diameter_mm: tuple[float, float], focal: float = FOCAL) -> dict[str, n
     for side, x, mm in (("right", 430.0, diameter_mm[0]), ("left", 570.0, diameter_mm[1])):
         radius = 0.5 * mm * focal / (DISTANCE - 12.0)
         rim = np.array([[0, 0], [1, 0], [0, -0.9], [-1, 0], [0, 0.9]]) * radius
-        result[side] = rim + [x, 500.0]
+        result[side] = rim + np.array([x, 500.0])
     return result
 
 

@@ -26,7 +26,8 @@ def bounded_quadratic(hessian: Array, gradient: Array, lower: Array, upper: Arra
     Coordinates that leave the bounds are clamped there; clamped ones whose gradient points inwards are freed again.
     """
     x = np.zeros(len(gradient))
-    clamped = np.zeros(len(gradient), bool)
+    # Most blendshapes rest at a bound and want to go beyond it: begin with those clamped.
+    clamped = ((lower >= 0.0) & (gradient < 0.0)) | ((upper <= 0.0) & (gradient > 0.0))
     for _ in range(rounds):
         free = np.flatnonzero(~clamped)
         right = gradient[free] - hessian[np.ix_(free, np.flatnonzero(clamped))] @ x[clamped]

@@ -47,8 +47,8 @@ class _Linear(NamedTuple):
 class Problem:
     """What is to be minimised: r^T C^-1 r + priors.
 
-    landmarks (L, 2 or more) px; ``whitening`` gives C of the 2 L coordinates at a yaw; ``expression_origin`` (E,) is
-    where the expression prior is centred; a focal prior of None holds the focal length, ``fixed_identity`` the
+    landmarks (L, 2 or more) px; ``whitening`` gives C of the 2 L coordinates at a yaw; ``expression_origin`` (E,)
+    is where the expression prior is centred; a focal prior of None holds the focal length, ``fixed_identity`` the
     identity.
     Huber's loss beyond ``robust_threshold`` standard deviations of a landmark's own error.
     """

@@ -12,8 +12,12 @@ Array = NDArray[np.float64]
 # Blendshapes that also look like somebody's neutral face: believed smaller, so that they do not explain the person.
 CONFUSABLE_SD = {
     "cheekPuff": 0.10, "noseSneerLeft": 0.15, "noseSneerRight": 0.15, "jawForward": 0.10, "mouthShrugLower": 0.2,
-    "mouthShrugUpper": 0.2, "mouthRollLower": 0.2, "mouthRollUpper": 0.2, "cheekSquintLeft": 0.2,
-    "cheekSquintRight": 0.2,
+    "mouthShrugUpper": 0.2, "mouthRollLower": 0.2, "mouthRollUpper": 0.2,
+}  # fmt: skip
+# What people do in photos, often strongly: believed larger, so that identities do not have to explain a smile.
+COMMON_SD = {
+    "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "jawOpen": 0.6, "eyeBlinkLeft": 0.6, "eyeBlinkRight": 0.6,
+    "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4, "cheekSquintLeft": 0.3, "cheekSquintRight": 0.3,
 }  # fmt: skip
 NEVER_FITTED = ("tongueOut",)  # no landmark sees it
 
@@ -45,12 +49,13 @@ def expression_prior(names: tuple[str, ...], sd: float, sparsity: float, asymmet
     Parameters
     ----------
     names : E blendshapes
-    sd : of one weight
+    sd : of one weight, where neither table names another
     sparsity : rate of an exponential distribution on top: with the bound at 0 it makes weak evidence exactly zero
     asymmetry_sd : of the difference between a left weight and its right twin
     """
     index = {name: k for k, name in enumerate(names)}
-    spread = np.array([min(sd, CONFUSABLE_SD.get(name, sd)) for name in names])
+    own = CONFUSABLE_SD | COMMON_SD
+    spread = np.array([own.get(name, sd) for name in names])
     matrix = np.diag(1.0 / spread**2)
     for name, left in index.items():
         if not name.endswith("Left") or name in ("jawLeft", "mouthLeft") or name.startswith("eyeLook"):
