@@ -2,7 +2,7 @@
 
 The mean head lives on the mesh itself. Identity modes and blendshapes live on a *control mesh*: every second node
 of the lattice, all vertices of bags and sockets, then those of the inner parts (eyes, teeth, gums, tongue). A
-sparse matrix, one Catmull-Clark step, carries values from the skin's control vertices to the lattice. Stored there, modes
+sparse matrix, one Catmull-Clark step, carries values from the control vertices to the lattice. Stored there, modes
 take a third of the space that they would take on the lattice.
 """
 
