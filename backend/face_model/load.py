@@ -9,8 +9,6 @@ from ..config import assets_dir
 from ..errors import ModelFileInvalid
 from .base import FaceModel
 from .bilinear import BilinearModel
-from .facescape import FaceScapeModel
-from .ict import IctModel
 
 
 def built_in_path() -> Path:
@@ -33,6 +31,10 @@ def load_face_model(path: Path | None = None) -> FaceModel:
     if path is None:
         return BilinearModel.load(built_in_path())
     arrays = _array_names(path)
+    # Imported here: they need parts of scipy that take longer to import than the built-in model to read.
+    from .facescape import FaceScapeModel
+    from .ict import IctModel
+
     if "shape_bm_core" in arrays:
         return FaceScapeModel.load(path, _reference())
     if "idx_to_landmark_verts" in arrays:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..face_model.base import HeadGeometry
 from ..fitting.camera import Camera
 from ..mesh.normals import vertex_normals
-from ..mesh.raster import rasterise
+from ..mesh.raster import fragments
 from ..mesh.topology import MATERIALS, Topology
 from .shading import Surface
 
@@ -117,12 +117,10 @@ def _lines(
     """
     surface = Surface.of(topology)
     points = camera.project(vertices)
-    raster = rasterise(points, -vertices[:, 2], surface.triangles, camera.width, camera.height, cull_back=True)
+    seen = fragments(points, -vertices[:, 2], surface.triangles, camera.width, camera.height, cull_back=True)
     result = np.zeros(camera.height * camera.width, np.float32)
-    triangle = raster.triangle.ravel()
-    index = np.flatnonzero(triangle >= 0)
-    index = index[surface.material[triangle[index]] == MATERIALS.index("skin")]
-    triangle = triangle[index]
+    skin = surface.material[seen.triangle] == MATERIALS.index("skin")
+    index, triangle, weights = seen.place[skin], seen.triangle[skin], seen.barycentric[skin]
     grid = surface.corner_uv * LINES
     # Image gradients of U and V per triangle: solve [e1; e2] g = [u1 - u0; u2 - u0].
     corner = points[surface.triangles]
@@ -133,7 +131,6 @@ def _lines(
     gx = (d1 * e2[:, 1:] - d2 * e1[:, 1:]) / determinant[:, None]
     gy = (d2 * e1[:, :1] - d1 * e2[:, :1]) / determinant[:, None]
     gradient = np.hypot(gx, gy).astype(np.float32)[triangle]
-    weights = raster.barycentric.reshape(-1, 3)[index]
     uv = np.einsum("pk,pkc->pc", weights, grid[triangle])
     distance = np.abs(uv - np.round(uv)) / np.maximum(gradient, 1e-6)
     half = 0.5 * LINE_WIDTH_PX * SUPERSAMPLING

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fitting.camera import Camera
-from ..mesh.raster import interpolate, rasterise
+from ..mesh.raster import fragments, interpolate, rasterise
 from ..mesh.topology import MATERIALS, Topology
 
 Float32 = NDArray[np.float32]
@@ -108,12 +108,9 @@ def see(surface: Surface, vertices: NDArray[Any], normals: NDArray[Any], camera:
     vertices, normals : (V, 3) camera space, mm and unit
     camera : what the view is drawn with; its size is that of the image
     """
-    raster = rasterise(
+    index, depth, triangle, weights = fragments(
         camera.project(vertices), -vertices[:, 2], surface.triangles, camera.width, camera.height, cull_back=True
     )
-    index = np.flatnonzero(raster.triangle.ravel() >= 0)
-    triangle = raster.triangle.ravel()[index]
-    weights = raster.barycentric.reshape(-1, 3)[index]
     corners = surface.triangles[triangle]
     normals = normals.astype(np.float32)
     normal = np.zeros((len(index), 3), np.float32)
@@ -123,7 +120,6 @@ def see(surface: Surface, vertices: NDArray[Any], normals: NDArray[Any], camera:
         normal += np.take(normals, corners[:, k], axis=0) * weight
         uv += np.take(surface.corner_uv[:, k], triangle, axis=0) * weight
     normal /= np.maximum(_length(normal), 1e-6)[:, None]
-    depth = raster.depth.ravel()[index]
     row, column = np.divmod(index, camera.width)
     position = np.empty((len(index), 3), np.float32)
     position[:, 0] = (column + 0.5 - camera.cx) / camera.fx * depth

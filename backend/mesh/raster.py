@@ -32,13 +32,29 @@ class Raster(NamedTuple):
     barycentric: NDArray[np.float32]
 
 
+class Fragments(NamedTuple):
+    """What the P pixels see that see anything.
+
+    place        (P,) int64 in the flattened image, ascending
+    depth        (P,) float32 distance along the viewing axis
+    triangle     (P,) int32 row of ``triangles``
+    barycentric  (P, 3) float32 perspective-correct weights of the triangle's corners
+    """
+
+    place: NDArray[np.int64]
+    depth: NDArray[np.float32]
+    triangle: NDArray[np.int32]
+    barycentric: NDArray[np.float32]
+
+
 class _Setup(NamedTuple):
-    """Triangles that can be drawn, T of them; x, y relative to pixel centres (pixel (i, j) is at (j, i))."""
+    """Triangles that can be drawn, T of them, their corners from top to bottom; x, y relative to pixel centres
+    (pixel (i, j) is at (j, i)). Corners come first: numpy is slow where the inner axis is three long."""
 
     number: NDArray[np.int64]  # (T,) row in the caller's triangles
-    x: NDArray[np.float64]  # (T, 3)
-    y: NDArray[np.float64]  # (T, 3)
-    inverse_depth: NDArray[np.float64]  # (T, 3)
+    x: NDArray[np.float64]  # (3, T)
+    y: NDArray[np.float64]  # (3, T)
+    inverse_depth: NDArray[np.float64]  # (3, T)
     first_row: NDArray[np.int64]  # (T,)
     rows: NDArray[np.int64]  # (T,) at least 1
 
@@ -46,9 +62,9 @@ class _Setup(NamedTuple):
         """Some of the triangles."""
         return _Setup(
             self.number[which],
-            self.x[which],
-            self.y[which],
-            self.inverse_depth[which],
+            self.x[:, which],
+            self.y[:, which],
+            self.inverse_depth[:, which],
             self.first_row[which],
             self.rows[which],
         )
@@ -84,6 +100,29 @@ def rasterise(
     ------
     ValueError where shapes do not agree or the image is empty.
     """
+    seen = fragments(points_px, depth, triangles, width, height, cull_back=cull_back, near=near)
+    full = Raster(
+        np.full(height * width, np.inf, dtype=np.float32),
+        np.full(height * width, -1, dtype=np.int32),
+        np.zeros((height * width, 3), dtype=np.float32),
+    )
+    for image, values in zip(full, seen[1:]):
+        image[seen.place] = values
+    shape = (height, width)
+    return Raster(full.depth.reshape(shape), full.triangle.reshape(shape), full.barycentric.reshape(*shape, 3))
+
+
+def fragments(
+    points_px: FloatArray,
+    depth: FloatArray,
+    triangles: NDArray[np.integer[Any]],
+    width: int,
+    height: int,
+    *,
+    cull_back: bool = False,
+    near: float = 1e-6,
+) -> Fragments:
+    """``rasterise`` without the empty pixels: for those who go on with the covered ones only."""
     points = np.asarray(points_px, dtype=np.float64)
     distance = np.asarray(depth, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or distance.shape != points.shape[:1]:
@@ -96,13 +135,13 @@ def rasterise(
     buffer = np.full(height * width, EMPTY, dtype=np.uint64)
     setup = _set_up(points, distance, np.asarray(triangles, dtype=np.int64), width, height, cull_back, near)
     # Cut the list into chunks of bounded area; a bounding box never covers less than the triangle does.
-    box_width = np.minimum(np.ptp(setup.x, axis=1) + 2, width).astype(np.int64)
+    box_width = np.minimum(np.ptp(setup.x, axis=0) + 2, width).astype(np.int64)
     chunk = (np.cumsum(setup.rows * box_width) - 1) // CHUNK_PIXELS
     edges = np.flatnonzero(np.diff(chunk)) + 1
     for part in np.split(np.arange(len(chunk)), edges):
         if len(part):
             _draw(setup.part(slice(part[0], part[-1] + 1)), width, buffer)
-    return _resolve(buffer.reshape(height, width), points, distance, np.asarray(triangles))
+    return _resolved(buffer, points, distance, np.asarray(triangles), width)
 
 
 def interpolate(
@@ -133,26 +172,39 @@ def _set_up(
 ) -> _Setup:
     """Keep what can be seen, sort the corners of each triangle from top to bottom, count its pixel rows."""
     usable = np.isfinite(points).all(1) & np.isfinite(distance) & (distance > near)
-    index = np.flatnonzero(usable[triangles].all(1))
-    corners = triangles[index]
-    x, y = points[corners, 0] - 0.5, points[corners, 1] - 0.5
-    keep = (y.max(1) >= 0) & (y.min(1) <= height) & (x.max(1) >= 0) & (x.min(1) <= width)
+    corners = triangles.T
+    index = np.flatnonzero(usable[corners[0]] & usable[corners[1]] & usable[corners[2]])
+    corners = corners[:, index]
+    x, y = points[:, 0][corners] - 0.5, points[:, 1][corners] - 0.5
+    top, bottom = np.minimum(np.minimum(y[0], y[1]), y[2]), np.maximum(np.maximum(y[0], y[1]), y[2])
+    left, right = np.minimum(np.minimum(x[0], x[1]), x[2]), np.maximum(np.maximum(x[0], x[1]), x[2])
+    keep = (bottom >= 0) & (top <= height) & (right >= 0) & (left <= width)
     if cull_back:
         # Twice the signed area with y down: negative where the corners turn counter-clockwise seen with y up.
-        turn = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-        keep &= turn < 0
-    first = np.clip(np.ceil(y.min(1)), 0, height)
-    last = np.clip(np.ceil(y.max(1)), 0, height)  # one past the last row: rows are half open
-    keep &= last > first
-    order = np.argsort(y[keep], axis=1, kind="stable")
+        keep &= (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]) < 0
+    first = np.clip(np.ceil(top), 0, height)
+    last = np.clip(np.ceil(bottom), 0, height)  # one past the last row: rows are half open
+    kept = np.flatnonzero(keep & (last > first))
+    x, y, corners = _from_top(x[:, kept], y[:, kept], corners[:, kept])
     return _Setup(
-        index[keep],
-        np.take_along_axis(x[keep], order, 1),
-        np.take_along_axis(y[keep], order, 1),
-        1.0 / np.take_along_axis(distance[corners[keep]], order, 1),
-        first[keep].astype(np.int64),
-        (last - first)[keep].astype(np.int64),
+        index[kept],
+        x,
+        y,
+        1.0 / distance[corners],
+        first[kept].astype(np.int64),
+        (last - first)[kept].astype(np.int64),
     )
+
+
+def _from_top(
+    x: NDArray[np.float64], y: NDArray[np.float64], corners: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Each of the T triangles' corners, (3, T), sorted by y; equal ones keep their order."""
+    for upper in (0, 1, 0):  # bubble sort
+        swap = np.flatnonzero(y[upper] > y[upper + 1])
+        for values in (x, y, corners):
+            values[upper, swap], values[upper + 1, swap] = values[upper + 1, swap], values[upper, swap]
+    return x, y, corners
 
 
 def _expand(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -168,7 +220,7 @@ def _draw(setup: _Setup, width: int, buffer: NDArray[np.uint64]) -> None:
     A pixel's key is its depth's bits (float32, positive: ordered like integers) above the triangle's index, so
     that one minimum decides both and ties do not depend on the order of drawing.
     """
-    (x0, x1, x2), (y0, y1, y2), (w0, w1, w2) = setup.x.T, setup.y.T, setup.inverse_depth.T
+    (x0, x1, x2), (y0, y1, y2), (w0, w1, w2) = setup.x, setup.y, setup.inverse_depth
     # 1 / depth is affine in the image: w = w0 + gx (x - x0) + gy (y - y0).
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     flat = np.abs(area) < 1e-12
@@ -210,41 +262,49 @@ def _draw(setup: _Setup, width: int, buffer: NDArray[np.uint64]) -> None:
     np.minimum.at(buffer, pixel, key)
 
 
-def _resolve(
+def _resolved(
     buffer: NDArray[np.uint64],
     points: NDArray[np.float64],
     distance: NDArray[np.float64],
     triangles: NDArray[np.integer[Any]],
-) -> Raster:
-    """Take the keys apart and compute the barycentric weights of the winners."""
-    height, width = buffer.shape
-    rows, columns = np.nonzero(buffer != EMPTY)
-    keys = buffer[rows, columns]
-    index = (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
-    depth = np.full((height, width), np.inf, dtype=np.float32)
-    depth[rows, columns] = (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
-    triangle = np.full((height, width), -1, dtype=np.int32)
-    triangle[rows, columns] = index
+    width: int,
+) -> Fragments:
+    """Take the keys of the flattened image apart and compute the barycentric weights of the winners."""
+    place = np.flatnonzero(buffer != EMPTY)
+    keys = buffer[place]
+    triangle = (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
+    depth = (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
 
-    # Per triangle, the affine functions b1 and b2 of the image; then one gather and a few products per pixel.
-    used, inverse = np.unique(index, return_inverse=True)
-    corners = triangles[used]
-    origin = points[corners[:, 0]]
-    first, second = points[corners[:, 1]] - origin, points[corners[:, 2]] - origin
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    # Per triangle seen, the affine functions b1 and b2 of the image; then gathers and a few products per pixel.
+    is_seen = np.zeros(len(triangles), bool)
+    is_seen[triangle] = True
+    seen = np.flatnonzero(is_seen)
+    number = np.empty(len(triangles), np.intp)
+    number[seen] = np.arange(len(seen))
+    owner = number[triangle]
+    corners = triangles[seen].T
+    x, y, weight = points[:, 0][corners], points[:, 1][corners], 1.0 / distance[corners]
+    ax, ay, bx, by = x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0]
+    area = ax * by - ay * bx
     scale = 1.0 / np.where(np.abs(area) < 1e-12, np.inf, area)
-    weight = 1.0 / distance[corners]
-    table = np.stack(
-        [*(second * scale[:, None]).T, *(first * scale[:, None]).T, *origin.T, *(weight / weight[:, :1]).T], axis=1
-    )
-    sx, sy, fx, fy, ox, oy, _, w1, w2 = table.astype(np.float64)[inverse.ravel()].T
-    dx, dy = columns + 0.5 - ox, rows + 0.5 - oy
-    b1 = dx * sy - dy * sx
-    b2 = dy * fx - dx * fy
-    b0 = 1.0 - b1 - b2
-    result = np.stack([b0, b1 * w1, b2 * w2], axis=1)
-    np.maximum(result, 0.0, out=result)  # a pixel centre on an edge may round to just outside
-    result /= result.sum(1, keepdims=True)
-    barycentric = np.zeros((height, width, 3), dtype=np.float32)
-    barycentric[rows, columns] = result
-    return Raster(depth, triangle, barycentric)
+    row, column = np.divmod(place, width)
+    dx = column + 0.5
+    dx -= x[0][owner]
+    dy = row + 0.5
+    dy -= y[0][owner]
+    b1 = dx * (by * scale)[owner]
+    b1 -= dy * (bx * scale)[owner]
+    b2 = dy * (ax * scale)[owner]
+    b2 -= dx * (ay * scale)[owner]
+    b0 = 1.0 - b1
+    b0 -= b2
+    b1 *= (weight[1] / weight[0])[owner]
+    b2 *= (weight[2] / weight[0])[owner]
+    for share in (b0, b1, b2):
+        np.maximum(share, 0.0, out=share)  # a pixel centre on an edge may round to just outside
+    total = b0 + b1
+    total += b2
+    barycentric = np.empty((len(place), 3), dtype=np.float32)
+    for k, share in enumerate((b0, b1, b2)):
+        np.divide(share, total, out=barycentric[:, k], casting="same_kind")
+    return Fragments(place, depth, triangle, barycentric)
