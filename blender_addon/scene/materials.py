@@ -43,7 +43,7 @@ SURFACES = {
     "mouth": Surface(0.4, 0.45, 0.5, (1.5, 0.5, 0.3), coat=0.25, coat_roughness=0.2),
 }
 CORNEA_IOR, CORNEA_ROUGHNESS = 1.376, 0.03
-PORE_MM, PORE_DEPTH_MM = 0.7, 0.08
+PORE_MM, PORE_DEPTH_MM = 0.7, 0.05
 
 
 def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
