@@ -278,8 +278,11 @@ def _composed(view: _View, light: Float32, settings: PreviewSettings) -> Bytes:
     """
     pixels = view.pixels
     image = _backdrop((pixels.width, pixels.height), settings).reshape(-1, 3)
-    share = view.opacity[:, None]
-    image[pixels.place] = image[pixels.place] * (1.0 - share) + to_srgb(light) * share
+    shown = to_srgb(light).astype(np.float32)
+    faded = np.flatnonzero(view.opacity < 1.0)
+    share = view.opacity[faded, None]
+    shown[faded] = image[pixels.place[faded]] * (1.0 - share) + shown[faded] * share
+    image[pixels.place] = shown
     full = image.reshape(pixels.height, pixels.width, 3)
     small = cv2.resize(full, view.size, interpolation=cv2.INTER_AREA)
     return np.rint(small).astype(np.uint8)

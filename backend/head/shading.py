@@ -111,15 +111,17 @@ def see(surface: Surface, vertices: NDArray[Any], normals: NDArray[Any], camera:
     index, depth, triangle, weights = fragments(
         camera.project(vertices), -vertices[:, 2], surface.triangles, camera.width, camera.height, cull_back=True
     )
-    corners = surface.triangles[triangle]
     normals = normals.astype(np.float32)
+    axes = np.ascontiguousarray(normals.T)
     normal = np.zeros((len(index), 3), np.float32)
     uv = np.zeros((len(index), 2), np.float32)
     for k in range(3):
-        weight = weights[:, k, None]
-        normal += np.take(normals, corners[:, k], axis=0) * weight
-        uv += np.take(surface.corner_uv[:, k], triangle, axis=0) * weight
-    normal /= np.maximum(_length(normal), 1e-6)[:, None]
+        weight, corner = np.ascontiguousarray(weights[:, k]), surface.triangles[:, k][triangle]
+        for axis in range(3):
+            normal[:, axis] += np.take(axes[axis], corner) * weight
+        for axis in range(2):
+            uv[:, axis] += np.take(np.ascontiguousarray(surface.corner_uv[:, k, axis]), triangle) * weight
+    _divide(normal, np.maximum(_length(normal), 1e-6))
     row, column = np.divmod(index, camera.width)
     position = np.empty((len(index), 3), np.float32)
     position[:, 0] = (column + 0.5 - camera.cx) / camera.fx * depth
@@ -159,10 +161,23 @@ def _cornea_normals(
     return np.where(length[:, None] > 0.5, found / np.maximum(length, 1e-6)[:, None], fallback).astype(np.float32)
 
 
+def _dot(first: Float32, second: Float32) -> Float32:
+    """(P, 3) and (P, 3) to (P,); axis by axis, because numpy is slow along an inner axis of three."""
+    result: Float32 = first[:, 0] * second[:, 0]
+    for axis in (1, 2):
+        result += first[:, axis] * second[:, axis]
+    return result
+
+
 def _length(vectors: Float32) -> Float32:
     """(P, 3) to (P,) lengths."""
-    squared: Float32 = np.einsum("ij,ij->i", vectors, vectors)
-    return np.sqrt(squared)
+    return np.sqrt(_dot(vectors, vectors))
+
+
+def _divide(vectors: Float32, by: Float32) -> None:
+    """Divide (P, 3) by (P,) in place."""
+    for axis in range(3):
+        vectors[:, axis] /= by
 
 
 def _openness(
@@ -255,7 +270,8 @@ class TextureSet:
 def shade(pixels: Pixels, albedo: Float32, studio: Studio) -> Float32:
     """(P, 3) linear radiance of pixels with the given (P, 3) linear albedo."""
     normal, openness = pixels.normal, pixels.openness
-    view = -pixels.position / _length(pixels.position)[:, None]
+    view = -pixels.position
+    _divide(view, _length(view))
     key, fill, rim = _unit(*studio.key_direction), _unit(*studio.fill_direction), _unit(*studio.rim_direction)
     cosine_key = normal @ key
     wrap = studio.wrap
@@ -267,25 +283,25 @@ def shade(pixels: Pixels, albedo: Float32, studio: Studio) -> Float32:
     key_wrapped = [np.clip((cosine_key + w) / (1.0 + w), 0.0, 1.0) for w in (1.5 * wrap, wrap, 0.8 * wrap)]
     fill_light = studio.fill * np.clip((normal @ fill + wrap) / (1.0 + wrap), 0.0, 1.0)
     sky_light = studio.ground + (studio.sky - studio.ground) * (0.5 + 0.5 * normal[:, 1])
-    light = np.empty_like(normal)
+    edge = np.clip(1.0 - _dot(normal, view), 0.0, 1.0)
+    rim_light = studio.rim * edge * edge * edge * np.clip(normal @ rim + 0.35, 0.0, 1.0) * shadow * 0.45
+    mirrored = shadow * _gloss(pixels, normal, view, key, studio)
+    result = np.empty_like(normal)
     for channel, redness in enumerate((0.15, 0.0, -0.05)):
         # Cavities are lit by the skin around them: their shadow is redder than grey.
         tint = shadow * (1.0 + redness * (1.0 - shadow))
         key_light = studio.key * key_wrapped[channel] * (0.35 + 0.65 * tint)
-        light[:, channel] = (key_light + fill_light + sky_light) * tint
-    facing = np.einsum("ij,ij->i", normal, view)
-    edge = np.clip(1.0 - facing, 0.0, 1.0)
-    rim_light = studio.rim * edge * edge * edge * np.clip(normal @ rim + 0.35, 0.0, 1.0) * shadow
-    result = albedo * light + (rim_light * 0.45)[:, None] * (0.35 + 0.65 * albedo)
-    mirrored = shadow * _gloss(pixels, normal, view, key, studio)
-    return np.asarray(result + mirrored[:, None], np.float32)
+        light = (key_light + fill_light + sky_light) * tint
+        colour = albedo[:, channel]
+        result[:, channel] = colour * light + rim_light * (0.35 + 0.65 * colour) + mirrored
+    return result
 
 
 def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio: Studio) -> Float32:
     """(P,) light mirrored off the surface: soft on skin, wet on lips' inside and teeth, a catch light on eyes."""
     half = key + view
-    half /= _length(half)[:, None]
-    cosine = np.clip(np.einsum("ij,ij->i", normal, half), 0.0, 1.0)
+    _divide(half, _length(half))
+    cosine = np.clip(_dot(normal, half), 0.0, 1.0)
     broad = _power_of_two(cosine, 4)
     narrow = _power_of_two(broad, 2)
     mirrored = studio.gloss * (0.055 * broad + 0.03 * narrow)
@@ -294,8 +310,8 @@ def _gloss(pixels: Pixels, normal: Float32, view: Float32, key: Float32, studio:
     eye = pixels.eye
     if len(eye):
         catch = _unit(*studio.catch_light_direction) + view[eye]
-        catch /= _length(catch)[:, None]
-        tilt = np.arccos(np.clip(np.einsum("ij,ij->i", pixels.eye_normal, catch), 0.0, 1.0))
+        _divide(catch, _length(catch))
+        tilt = np.arccos(np.clip(_dot(pixels.eye_normal, catch), 0.0, 1.0))
         # A round soft box (normals within 4 to 6 degrees of the mirror direction) in a faint broad reflection.
         mirrored[eye] = 0.85 * np.clip((0.105 - tilt) / 0.035, 0.0, 1.0) + 0.03 * np.exp(-((tilt / 0.35) ** 2))
     return np.asarray(mirrored, np.float32)
@@ -329,7 +345,8 @@ TO_SRGB: NDArray[np.uint8] = np.rint(
 
 def to_srgb(linear: Float32) -> NDArray[np.uint8]:
     """Linear light to 8-bit sRGB with a soft shoulder: 0 to 0.7 stays as it is, above it eases into 1."""
-    over = np.maximum(linear - 0.7, 0.0)
-    eased = np.where(linear > 0.7, 0.7 + 0.3 * (1.0 - np.exp(-over / 0.3)), linear)
-    result: NDArray[np.uint8] = TO_SRGB[(np.clip(eased, 0.0, 1.0) * 4095.0 + 0.5).astype(np.uint16)]
+    eased = np.clip(linear, 0.0, None)
+    bright = eased > 0.7
+    eased[bright] = 0.7 + 0.3 * (1.0 - np.exp((0.7 - eased[bright]) / 0.3))
+    result: NDArray[np.uint8] = TO_SRGB[(np.minimum(eased, 1.0) * 4095.0 + 0.5).astype(np.uint16)]
     return result

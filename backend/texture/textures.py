@@ -47,14 +47,19 @@ PART_SIZE = 512  # textures of eyes, mouth and teeth
 
 @dataclass(frozen=True)
 class TextureSettings:
-    """size: S of the skin texture, texels; cavity: how much darker the inside of nostrils is where it is invented;
-    the rest: settings of the stages."""
+    """size: S of the skin texture, texels, an even number; cavity: how much darker the inside of nostrils is where
+    it is invented; the rest: settings of the stages."""
 
     size: int = 2048
     cavity: float = 0.72
     unwrap: UnwrapSettings = field(default_factory=UnwrapSettings)
     mask: SkinMaskSettings = field(default_factory=SkinMaskSettings)
     completion: CompletionSettings = field(default_factory=CompletionSettings)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the size is not an even number of at least 64."""
+        if self.size < 64 or self.size % 2:
+            raise ValueError(f"a texture cannot have {self.size} texels a side: it takes an even number from 64")
 
 
 class Textures(NamedTuple):
@@ -351,13 +356,13 @@ def _blend(
 
 
 def _upscaled_rows(image: NDArray[np.float32], rows: slice, size: int) -> NDArray[np.float32]:
-    """Some rows of a coarse image as they are at ``size``, bilinear with pixel centres at +0.5."""
+    """Some rows of a coarse image as they are at ``size``, bilinear with pixel centres at +0.5.
+
+    Bands begin at whole coarse rows, because ``size`` is even: see ``TextureSettings``.
+    """
     factor = image.shape[0] / size
-    first = max(0, int(rows.start * factor) - 2)
-    last = min(image.shape[0], int(np.ceil(rows.stop * factor)) + 2)
-    x = np.broadcast_to(((np.arange(size) + 0.5) * factor).astype(np.float32), (rows.stop - rows.start, size))
-    y = np.broadcast_to(
-        ((np.arange(rows.start, rows.stop) + 0.5) * factor - first).astype(np.float32)[:, None], x.shape
-    )
-    part: NDArray[np.float32] = sample(image[first:last], np.stack([x, y], axis=-1), cv2.INTER_LINEAR)
-    return part
+    first = max(0, int(rows.start * factor) - 1)
+    last = min(image.shape[0], int(np.ceil(rows.stop * factor)) + 1)
+    part = cv2.resize(image[first:last], (size, round((last - first) / factor)), interpolation=cv2.INTER_LINEAR)
+    skipped = round(first / factor)
+    return np.asarray(part[rows.start - skipped : rows.stop - skipped], np.float32)

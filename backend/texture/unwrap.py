@@ -235,7 +235,7 @@ def visible(
     height, width = view.raster.depth.shape
     at = np.asarray(points_px) * view.raster_scale
     column, row = at[..., 0].astype(np.int32), at[..., 1].astype(np.int32)
-    inside = (at >= 0).all(-1) & (column < width) & (row < height)
+    inside = (at[..., 0] >= 0) & (at[..., 1] >= 0) & (column < width) & (row < height)
     np.clip(column, 0, width - 1, out=column)
     np.clip(row, 0, height - 1, out=row)
     result: NDArray[np.bool_] = inside & (depth <= view.raster.depth[row, column] + settings.depth_bias_mm)
