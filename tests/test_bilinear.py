@@ -220,7 +220,7 @@ def _invalid(raw: bytes) -> str:
         ({"core": None}, "core is missing"),
         ({"version": np.array(99, np.int32)}, "version 99"),
         ({"format": np.array("something else")}, "another kind"),
-        ({"neutral": np.full((17, 3), np.nan, np.float32)}, "not finite"),
+        ({"neutral": np.full((24, 3), np.nan, np.float32)}, "not finite"),
         ({"neutral": np.zeros((17, 2), np.float32)}, "neutral has the shape"),
         ({"quads": np.zeros((15, 4), np.float32)}, "quads holds float32"),
         ({"quads": np.full((15, 4), 1000, np.int32)}, "outside"),
@@ -357,3 +357,11 @@ def test_shipped_blendshapes_depend_on_the_person(shipped):
         assert np.linalg.norm(change[0]) > 0.1
         # Chin and teeth change together, to within a fraction of what the change itself can be.
         assert np.linalg.norm(change[:3].mean(0) - change[3:].mean(0)) < 2.5
+
+
+@needs_asset
+def test_shipped_head_moves_nothing_by_less_than_can_be_seen(shipped):
+    offsets = np.linalg.norm(shipped.head(np.zeros(shipped.identity_dims)).blendshapes, axis=2)
+    moved = offsets[offsets > 0]
+    assert moved.min() >= 0.01
+    assert 0.05 < len(moved) / offsets.size < 0.7

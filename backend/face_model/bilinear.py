@@ -22,6 +22,9 @@ from .correctives import apply_correctives
 
 _KEPT_SUBSETS = 8
 
+#: A finished head's blendshape leaves alone what it would move by less.
+STILL_MM = 0.01
+
 
 class _Subset(NamedTuple):
     """What the model needs to evaluate at n chosen vertices only; n_s of them skin, the others of the inner parts.
@@ -156,7 +159,10 @@ class BilinearModel(FaceModel):
 
     def head(self, identity: NDArray[np.float64]) -> HeadGeometry:
         """Neutral and blendshapes with correctives, ready to write."""
-        return apply_correctives(self.topology, self.neutral(identity), self.blendshapes(identity))
+        head = apply_correctives(self.topology, self.neutral(identity), self.blendshapes(identity))
+        # Nobody sees a hundredth of a millimetre, but every file would carry it for every vertex.
+        still = np.linalg.norm(head.blendshapes, axis=2, keepdims=True) < STILL_MM
+        return HeadGeometry(head.neutral, np.where(still, 0.0, head.blendshapes))
 
     def _checked_identity(self, identity: NDArray[np.float64]) -> NDArray[np.float64]:
         identity = np.asarray(identity, np.float64)

@@ -6,6 +6,7 @@ A separate process, so that Blender's memory, its global state and a crash of it
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     """
     process = subprocess.Popen(
         [sys.executable, "-m", ADDON, str(folder.resolve()), "--no-verify", *(f"--{kind}" for kind in kinds)],
+        env={**os.environ, "PYTHONHASHSEED": "0"},  # the FBX exporter numbers its objects by Python's hashes
         cwd=require_blender(),  # "-m" looks there first, whatever lies where the user stands
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
