@@ -1,5 +1,26 @@
 """Every error a person can act on: one sentence each, exit code 1 at the command line."""
 
+from __future__ import annotations
+
+import struct
+import tokenize
+import zipfile
+import zlib
+
+# What zipfile, zlib and numpy raise on damaged .npz files; numpy's parser of array headers alone raises four kinds.
+# KeyError says that an array is missing: callers name it.
+DAMAGED_NPZ = (
+    OSError, ValueError, TypeError, IndexError, EOFError, MemoryError, NotImplementedError, OverflowError,
+    RuntimeError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception says, as part of a sentence: its first line without a full stop."""
+    of_args = isinstance(error, (KeyError, tokenize.TokenError)) and error.args
+    words = str(error.args[0] if of_args else error).partition("\n")[0].rstrip(".")
+    return words or "it is corrupt"
+
 
 class FaceError(Exception):
     """Base of all errors that Facewright raises on purpose; ``str(error)`` is one sentence for a person."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from damaged_npz import with_damaged_headers
 from facewright.config import assets_dir
 from facewright.errors import ModelFileInvalid, TopologyMismatch
 from facewright.face_model.base import ARKIT_NAMES
@@ -240,6 +241,12 @@ def _invalid(raw: bytes) -> str:
 )  # fmt: skip
 def test_tampered_files_are_refused(changes: dict, reason: str):
     assert reason in _invalid(_tampered(**changes))
+
+
+def test_damaged_headers_are_refused():
+    for content in with_damaged_headers(pack(_small())):
+        with pytest.raises(ModelFileInvalid, match=r"^The face model is not a usable [^\n]+\.$"):
+            BilinearModel.from_bytes(content)
 
 
 def test_files_of_other_kinds_are_refused(tmp_path: Path):

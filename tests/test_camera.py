@@ -14,6 +14,7 @@ from facewright.fitting.pose import (
     rotation_from_vector,
     weak_perspective_scale,
 )
+from facewright.photo.exif import focal_px_of
 from scipy.spatial.transform import Rotation
 
 CAMERA = Camera(640, 480, 700.0, 710.0, 321.5, 239.0)
@@ -42,9 +43,14 @@ def test_projection_jacobian_is_the_derivative() -> None:
     assert np.allclose(CAMERA.projection_jacobian(points), numeric, atol=1e-7)
 
 
-def test_35mm_equivalent_is_measured_on_the_long_side() -> None:
+@pytest.mark.parametrize("size", [(3600, 2400), (2400, 3600), (1000, 1000), (4000, 3000), (1920, 1080)])
+def test_35mm_equivalent_is_that_of_exif(size: tuple[int, int]) -> None:
+    """By the diagonal: what a person gives or EXIF says comes back from the camera, whatever the photo's shape."""
+    assert Camera.centred(size, focal_px_of(50.0, *size)).focal_length_35mm == pytest.approx(50.0)
+
+
+def test_35mm_equivalent_of_a_whole_frame() -> None:
     assert Camera.centred((3600, 2400), 5000.0).focal_length_35mm == pytest.approx(50.0)
-    assert Camera.centred((2400, 3600), 5000.0).focal_length_35mm == pytest.approx(50.0)
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (30, 0, 0), (0, -20, 0), (0, 0, 15), (-50, 25, -30)])

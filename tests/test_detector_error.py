@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damaged_npz import with_damaged_headers
 from facewright.config import assets_dir
 from facewright.errors import ModelFileInvalid
 from facewright.face_model.base import FaceModel
@@ -92,6 +93,15 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
     for name in ("missing", "text", "other", "shape", "cut"):
         with pytest.raises(ModelFileInvalid, match="detector error"):
             DetectorError.load(tmp_path / f"{name}.npz")
+
+
+def test_damaged_headers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "error.npz"
+    _random().save(path)
+    for content in with_damaged_headers(path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ModelFileInvalid, match=r"is not a detector error file: [^\n]+\.$"):
+            DetectorError.load(path)
 
 
 def test_asset_is_small_and_says_what_one_sees() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damaged_npz import with_damaged_headers
 from facewright.errors import ModelFileInvalid, TopologyMismatch
 from facewright.face_model.base import ARKIT_NAMES, FaceModel
 from facewright.face_model.facescape import COLUMN_NAMES, FaceScapeModel
@@ -303,6 +304,17 @@ def test_facescape_files_that_do_not_fit(tmp_path: Path, name: str) -> None:
 
 
 # ------------------------------------------------------------------ recognising files
+
+
+@pytest.mark.parametrize("first", ["shape_bm_core", "neutral"])
+def test_damaged_headers_are_refused(tmp_path: Path, first: str) -> None:
+    """Of FaceScape's file and of ICT-FaceKit's."""
+    path = tmp_path / "model.npz"
+    np.savez(path, **{first: np.zeros(3), "idx_to_landmark_verts": np.zeros(68)})
+    for content in with_damaged_headers(path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ModelFileInvalid, match=r"^[^\n]+\.$"):
+            load_face_model(path)
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:

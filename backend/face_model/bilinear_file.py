@@ -23,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..errors import ModelFileInvalid
+from ..errors import DAMAGED_NPZ, ModelFileInvalid, reason_of
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from .checked_arrays import CheckedArrays, quantise
 
@@ -189,15 +189,9 @@ def parse_model(raw: bytes, name: str) -> tuple[BilinearData, str]:
     """``read_model`` from a file's bytes; ``name`` is what the error calls it."""
     try:
         data = _parse(_arrays(raw))
-    except (
-        ValueError, KeyError, IndexError, TypeError, EOFError, NotImplementedError, RuntimeError, OverflowError,
-        zipfile.BadZipFile, zlib.error, SyntaxError, MemoryError,
-    ) as error:  # fmt: skip
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        reason = reason.partition("\n")[0].rstrip(".")
-        raise ModelFileInvalid(
-            f"{name} is not a usable Facewright face model: {reason or 'corrupt'}."
-        ) from error
+    except (KeyError, *DAMAGED_NPZ) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else reason_of(error)
+        raise ModelFileInvalid(f"{name} is not a usable Facewright face model: {reason}.") from error
     return data, hashlib.sha256(raw).hexdigest()
 
 

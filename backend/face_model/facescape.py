@@ -14,8 +14,6 @@ The file does not name the blendshapes. Their order is the one that its authors 
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelFileInvalid, TopologyMismatch
+from ..errors import DAMAGED_NPZ, ModelFileInvalid, TopologyMismatch, reason_of
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from .base import ARKIT_NAMES, FaceModel, HeadGeometry
 from .landmark_transfer import subset_of_478, transferred_embedding
@@ -125,8 +123,9 @@ class FaceScapeModel(FaceModel):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             return cls(arrays, digest, reference)
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ModelFileInvalid(f"{path} is not a usable FaceScape v1.6 bilinear model: {error}.") from error
+        except (KeyError, *DAMAGED_NPZ) as error:
+            reason = reason_of(error)
+            raise ModelFileInvalid(f"{path} is not a usable FaceScape v1.6 bilinear model: {reason}.") from error
 
     def neutral(
         self, identity: NDArray[np.float64], vertices: NDArray[np.int64] | None = None

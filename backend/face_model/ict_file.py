@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..errors import ModelFileInvalid
+from ..errors import DAMAGED_NPZ, ModelFileInvalid, reason_of
 from .base import ARKIT_NAMES
 
 # Vertex ranges of ICT-FaceKit Light (its README): skin and sockets form one manifold, parts are separate.
@@ -121,8 +119,8 @@ def load_ict(path: Path, dtype: DTypeLike = np.float64) -> IctSource:
         _checked(data)
         index = {str(name): k for k, name in enumerate(data["expression_names"])}
         parts = [[index[part] for part in ict_names(name)] for name in ARKIT_NAMES if name != "tongueOut"]
-    except (OSError, KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelFileInvalid(f"{path} is not an ICT-FaceKit Light .npz file: {error}.") from error
+    except (KeyError, AttributeError, *DAMAGED_NPZ) as error:
+        raise ModelFileInvalid(f"{path} is not an ICT-FaceKit Light .npz file: {reason_of(error)}.") from error
 
     # In place on the arrays as read; ``identity`` is not needed twice.
     neutral = data["neutral"].astype(dtype, copy=False)[:VERTICES]

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from ..config import assets_dir
-from ..errors import ModelFileInvalid
+from ..errors import DAMAGED_NPZ, ModelFileInvalid
 from .base import FaceModel
 from .bilinear import BilinearModel
 
@@ -60,7 +60,7 @@ def _array_names(path: Path) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}
-    except zipfile.BadZipFile as error:
-        raise ModelFileInvalid(f"{path} is not a face model: it is no .npz file, or it is cut short.") from error
     except OSError as error:
         raise ModelFileInvalid(f"The face model {path} cannot be read: {error.strerror or error}.") from error
+    except DAMAGED_NPZ as error:
+        raise ModelFileInvalid(f"{path} is not a face model: it is no .npz file, or it is cut short.") from error

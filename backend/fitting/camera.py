@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# A film frame is 36 mm wide; EXIF's "35 mm equivalent" focal lengths refer to it.
-FILM_WIDTH_MM = 36.0
+from ..photo.exif import focal_px_of
+
+FILM_WIDTH_MM = 36.0  # long side of a frame of 35 mm film
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,5 @@ class Camera:
 
     @property
     def focal_length_35mm(self) -> float:
-        """Focal length in millimetres of the lens that sees the same angle across a film frame's 36 mm.
-
-        The frame's long side is compared with the image's long side.
-        """
-        return self.fx * FILM_WIDTH_MM / max(self.width, self.height)
+        """35 mm equivalent by the diagonal, in millimetres: the inverse of ``photo.exif.focal_px_of``."""
+        return self.fx / focal_px_of(1.0, self.width, self.height)

@@ -8,7 +8,6 @@ picture and y up after the head's roll is undone. Per yaw range the covariance o
 
 from __future__ import annotations
 
-import zipfile
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from ..config import assets_dir
-from ..errors import ModelFileInvalid
+from ..errors import DAMAGED_NPZ, ModelFileInvalid, reason_of
 from ..mesh.landmark_schemes import LANDMARKS_478
 from .landmark_symmetry import mirror_478
 
@@ -78,8 +77,8 @@ class DetectorError:
             with np.load(path, allow_pickle=False) as data:
                 edges, sd = data["yaw_edges"].astype(np.float64), data["sd"].astype(np.float64)
                 low_rank, renders = data["low_rank"].astype(np.float64), int(data["renders"])
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelFileInvalid(f"{path} is not a detector error file: {error}.") from error
+        except (KeyError, *DAMAGED_NPZ) as error:
+            raise ModelFileInvalid(f"{path} is not a detector error file: {reason_of(error)}.") from error
         bins = len(edges) - 1
         right_shape = sd.shape == (bins, LANDMARKS_478, 2) and low_rank.shape[:3] == sd.shape and low_rank.ndim == 4
         if bins < 1 or not right_shape or not np.isfinite(low_rank).all() or not (sd >= 0.0).all():

@@ -17,16 +17,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tokenize
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BundleInvalid, OutputUnwritable
+from ..errors import DAMAGED_NPZ, BundleInvalid, OutputUnwritable, reason_of
 from ..face_model.base import HeadGeometry
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 
@@ -41,11 +39,6 @@ REQUIRED = (
 OPTIONAL = tuple(f"head.{kind}" for kind in EXPORTS)
 MILLIMETRE_STEPS = 16384.0
 MAX_GEOMETRY_BYTES = 2**30  # what geometry.npz may claim to unpack to
-# What zipfile, zlib and numpy's header parser raise on damaged files.
-READ_ERRORS = (
-    OSError, ValueError, TypeError, IndexError, EOFError, MemoryError, NotImplementedError, RuntimeError,
-    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 _NPZ_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip knows: the same bytes whenever it is written
 
 
@@ -250,8 +243,8 @@ def _read_geometry(folder: Path, record: dict[str, Any]) -> HeadBundle:
         problem = _problem(bundle, tuple(str(name) for name in arrays["material_names"]))
     except KeyError as error:
         raise BundleInvalid(f"{path} is not complete: {error.args[0]} is missing.") from error
-    except READ_ERRORS as error:
-        raise BundleInvalid(f"{path} is corrupt: {error}.") from error
+    except DAMAGED_NPZ as error:
+        raise BundleInvalid(f"{path} is corrupt: {reason_of(error)}.") from error
     if problem:
         raise BundleInvalid(f"{path} is corrupt: {problem}.")
     return bundle
