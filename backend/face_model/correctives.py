@@ -15,6 +15,7 @@ from .base import ARKIT_NAMES, HeadGeometry
 from .dental_arch import Mouth, clear_teeth
 from .eyelids import correct_lids, seat_eyeballs, turn_eyeballs
 from .lips import Lips, close_lips, seal_mouth_close
+from .open_mouth import lay_tongue_down, show_teeth
 from .penetration import penetration
 from .tongue_room import make_room
 
@@ -66,6 +67,8 @@ def apply_correctives(
     lips = Lips(topology, rest)
     close_lips(lips, rest, shapes)
     make_room(topology, lips, rest, shapes)
+    lay_tongue_down(topology, rest, shapes)
+    show_teeth(topology, lips, rest, shapes)
     clear_teeth(Mouth(topology, rest, lips), rest, shapes)
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)

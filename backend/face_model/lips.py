@@ -15,6 +15,8 @@ Ints = NDArray[np.int64]
 
 PLATEAU_MM = 1.0  # the lips follow a correction of their edge fully up to here
 REACH_MM = 8.0  # and less and less over this distance beyond
+MEET_REACH_MM = 11.0  # the same where lips come together in depth
+LOWER_SHARE = 0.8  # of that way goes the lower lip
 PATCH_MM = 13.0  # skin and bag nearer than this to the lips' edges
 ROWS = 18  # lattice rows from the slit outwards that can be the lips' visible edge
 APART_MM = 8.0  # lips that stand farther apart in depth pass each other without touching
@@ -54,7 +56,7 @@ class Lips:
             rest,
             self.upper[self.column, rows[0]],
             self.lower[self.column, rows[1]],
-            PLATEAU_MM + REACH_MM,
+            PLATEAU_MM + max(REACH_MM, MEET_REACH_MM),
         )
         # The inner side of the lips, from the slit up to their edges.
         rows_of = np.arange(ROWS)[None, :]
@@ -93,6 +95,18 @@ class Lips:
         """The patch (n, 3) with the upper edge ``up`` (k,) mm higher and the lower edge ``down`` (k,) mm lower."""
         result = points.copy()
         result[:, 1:2] += self.loops.spread(up[:, None], -down[:, None], PLATEAU_MM, REACH_MM)
+        return result
+
+    def met(self, points: Floats, depth: Floats) -> Floats:
+        """The patch (n, 3) with the upper edge ``depth`` (k,) mm in front of the lower one in each column."""
+        upper, lower = self.edges(points)
+        move = self.taper * (points[upper][:, 2] - points[lower][:, 2] - depth)
+        for _ in range(SMOOTHING):
+            move[1:-1] = 0.25 * move[:-2] + 0.5 * move[1:-1] + 0.25 * move[2:]
+        result = points.copy()
+        result[:, 2:] += self.loops.spread(
+            (LOWER_SHARE - 1.0) * move[:, None], LOWER_SHARE * move[:, None], PLATEAU_MM, MEET_REACH_MM
+        )
         return result
 
     def sealed(self, points: Floats) -> Floats:
@@ -134,7 +148,7 @@ def seal_mouth_close(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
 
     ICT's mouthClose carries the lower lip past the upper one. Its whole offset is scaled until the middle of the
     lips meets (by regula falsi; the gap is nearly linear in the scale), and only what is left is sealed column by
-    column.
+    column, in height and in depth.
     """
     ids = lips.patch.vertices
     open_jaw, close = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")
@@ -158,4 +172,10 @@ def seal_mouth_close(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
         if abs(gap) < 0.1:
             break
     blendshapes[close] *= scale
-    blendshapes[close, ids] = lips.sealed(state + scale * offset) - state
+    # The jaw carries the lower lip backwards: closed lips meet in depth as they do at rest.
+    upper, lower = lips.edges(neutral[ids])
+    depth = neutral[ids][upper, 2] - neutral[ids][lower, 2]
+    closed = state + scale * offset
+    for _ in range(ROUNDS):
+        closed = lips.sealed(lips.met(closed, depth))
+    blendshapes[close, ids] = closed - state

@@ -25,16 +25,22 @@ LIP: Colour = (178.0, 104.0, 98.0)
 GUM: Colour = (190.0, 112.0, 108.0)
 TONGUE: Colour = (182.0, 98.0, 95.0)
 THROAT: Colour = (46.0, 14.0, 14.0)
-TOOTH: Colour = (222.0, 213.0, 194.0)
-TOOTH_NECK: Colour = (204.0, 180.0, 142.0)
+TOOTH: Colour = (231.0, 218.0, 191.0)
+TOOTH_EDGE: Colour = (222.0, 213.0, 197.0)  # thin enamel, a little translucent
+TOOTH_NECK: Colour = (211.0, 185.0, 143.0)
 TEETH_CELLS = 6  # cells of the teeth's square in a row
+# Cheeks and lips take the light from the teeth behind: share of it left, from the middle incisor to the last molar.
+TOOTH_LIGHT = (1.0, 1.0, 0.97, 0.89, 0.78, 0.66, 0.55)
+GUM_LIGHT = 0.5  # what is left at the ends of the gums
 
 
 def _mix(first: Any, second: Any, share: Floats) -> Floats:
     """Blend two colours, (3,) or (..., 3), by ``share`` (...): 0 is all first."""
-    weight = share[..., None]
     start, stop = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    mixed: Floats = start + weight * (stop - start)
+    mixed = np.empty((*share.shape, 3))
+    for channel in range(3):  # one by one: numpy is slow along an inner axis of three
+        low, high = start[..., channel], stop[..., channel]
+        mixed[..., channel] = low + share * (high - low)
     return mixed
 
 
@@ -145,13 +151,16 @@ def teeth_texture(size: int = 512) -> Bytes:
     u, v = _uv(size)
     cell_x, cell_y = u * TEETH_CELLS % 1.0, v * TEETH_CELLS % 1.0
     out = 2.0 * np.maximum(np.abs(cell_x - 0.5), np.abs(cell_y - 0.5))  # 0 at the edge, 1 under the gum
-    image = _mix((214.0, 210.0, 200.0), TOOTH, _step(out, 0.15, 0.45))
+    image = _mix(TOOTH_EDGE, TOOTH, _step(out, 0.15, 0.45))
     image = _mix(image, TOOTH_NECK, _step(out, 0.5, 0.86))
     image = _mix(image, (140.0, 92.0, 80.0), 0.8 * _step(out, 0.86, 1.0))
     index = np.floor(u * TEETH_CELLS).astype(int) + TEETH_CELLS * np.floor(v * TEETH_CELLS).astype(int)
     # Mirrored teeth sit in neighbouring cells and get the same shade.
-    shade = np.random.default_rng(11).normal(1.0, 0.014, TEETH_CELLS**2 // 2 + 1)[index // 2]
-    image *= shade[..., None]
+    shade = np.random.default_rng(11).normal(1.0, 0.014, TEETH_CELLS**2 // 2)
+    # The upper jaw's teeth come first, from the middle backwards.
+    light = np.ones(len(shade))
+    light[: 2 * len(TOOTH_LIGHT)] = TOOTH_LIGHT * 2
+    image *= (shade * light)[index // 2][..., None]
     image *= 1.0 + 0.008 * _noise(size, size / 100, 12)[..., None]
     return _finish(image)
 
@@ -170,7 +179,7 @@ def _tongue(u: Floats, v: Floats, size: int) -> Floats:
     image = _mix(image, (196.0, 120.0, 114.0), 0.35 * _step(away, 0.4, 0.1) * _step(u, 0.95, 0.6))
     line = np.exp(-((away / 0.05) ** 2)) * _step(u, 0.97, 0.85)
     image = _mix(image, (136.0, 62.0, 62.0), 0.5 * line)
-    image = _mix(image, THROAT, 0.75 * _step(u, 0.35, 0.0))
+    image = _mix(image, THROAT, 0.9 * _step(u, 0.6, 0.05))
     grain = 0.05 * _noise(size, size / 300, 21) * _step(away, 0.6, 0.3)
     return image * (1.0 + grain)[..., None]
 
@@ -199,6 +208,8 @@ def mouth_texture(lip_rgb: Colour = LIP, skin_rgb: Colour | None = None, size: i
     gum_v = (v - 0.25) / 0.125 % 1.0
     gum = _mix(np.array(GUM) * 0.8, GUM, _step(gum_v, 0.0, 0.35))
     gum = _mix(gum, (150.0, 78.0, 76.0), 0.8 * _step(gum_v, 0.72, 1.0))
+    backwards = np.abs(4.0 * (u - 0.75))  # 0 in the middle of an arch, 1 behind its last teeth
+    gum = gum * (1.0 - (1.0 - GUM_LIGHT) * _step(backwards, 0.3, 0.95))[..., None]
     gum = gum * (1.0 + 0.03 * _noise(size, size / 90, 31)[..., None])
 
     image = np.where((v >= 0.5)[..., None], _bag(v, lip), socket)
