@@ -116,10 +116,8 @@ def _now(model: BilinearModel) -> list[str]:
         f"  {'one head with all blendshapes and correctives':<{_WIDTH}} {time.perf_counter() - start:.3g} s"
     )
     flips = count_flips(model.topology, head, model.blendshape_names)
-    named = ", ".join(f"{name} {count}" for name, count in flips.items())
-    lines.append(
-        _line(BARS["flips_mean_head"][0], sum(flips.values()), "", 0.0) + (f": {named}" if named else "")
-    )
+    lines.append(_line(BARS["flips_mean_head"][0], sum(flips.values()), "", 0.0))
+    lines += _columns([f"{name} {count}" for name, count in flips.items()], indent=4)
     rng = np.random.default_rng(INSPECTION_SEED)
     others = rng.standard_normal((INSPECTED_HEADS - 1, model.identity_dims))
     for kind, (depth, name) in worst_penetration(model, np.concatenate([mean[None], others])).items():
