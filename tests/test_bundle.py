@@ -45,8 +45,8 @@ def bundle(tmp_path: Path) -> Path:
 def test_round_trip(bundle: Path) -> None:
     topology, head = small_head()
     read = read_bundle(bundle)
-    np.testing.assert_allclose(read.head.neutral, head.neutral, atol=0.5 / 16384 + 1e-9)
-    np.testing.assert_allclose(read.head.blendshapes, head.blendshapes, atol=0.5 / 16384 + 1e-9)
+    np.testing.assert_allclose(read.head.neutral, head.neutral, atol=0.5 / 4096 + 1e-9)
+    np.testing.assert_allclose(read.head.blendshapes, head.blendshapes, atol=0.5 / 4096 + 1e-9)
     np.testing.assert_array_equal(read.topology.quads, topology.quads)
     np.testing.assert_array_equal(read.topology.corner_uv, topology.corner_uv)
     np.testing.assert_array_equal(read.topology.material, topology.material)

@@ -9,7 +9,7 @@
     textures/      albedo, visibility, iris, mouth, teeth
     preview.png    head.blend head.fbx head.glb
 
-Lengths are rounded to 1/16384 mm (exact in float32), which halves the file and cannot be seen.
+Lengths are rounded to 1/4096 mm (exact in float32), which halves the file and cannot be seen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REQUIRED = (
     *(f"textures/{name}.png" for name in TEXTURES),
 )  # fmt: skip
 OPTIONAL = tuple(f"head.{kind}" for kind in EXPORTS)
-MILLIMETRE_STEPS = 16384.0
+MILLIMETRE_STEPS = 4096.0
 MAX_GEOMETRY_BYTES = 2**30  # what geometry.npz may claim to unpack to
 _NPZ_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip knows: the same bytes whenever it is written
 

@@ -336,8 +336,9 @@ def _blend(
 
     def blend_rows(start: int) -> None:
         rows = slice(start, min(size, start + BAND_ROWS))
-        seen = _upscaled_rows(layers.seen, rows, size)[..., None]
-        share = _upscaled_rows(layers.mirror_share, rows, size)[..., None] * (1.0 - seen)
+        # Weights as three equal channels: numpy is slow where it broadcasts along an inner axis of three.
+        seen = cv2.cvtColor(_upscaled_rows(layers.seen, rows, size), cv2.COLOR_GRAY2RGB)
+        share = cv2.cvtColor(_upscaled_rows(layers.mirror_share, rows, size), cv2.COLOR_GRAY2RGB) * (1.0 - seen)
         colour = _upscaled_rows(layers.base, rows, size)
         colour += _upscaled_rows(layers.grain, rows, size) * (1.0 - seen - share)
         low = _upscaled_rows(layers.low, rows, size)
