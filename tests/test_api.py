@@ -69,6 +69,10 @@ def test_record(run: Run) -> None:
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
     assert record["residual"]["relative"] < 0.015
     assert 50 < record["scale"]["pupil_distance_mm"] < 75
+    # The face is about 150 pixels wide: no texture holds more of it.
+    assert record["texture"]["size"] == 512 and 64 < record["texture"]["effective_size"] < 256
+    camera = record["camera"]
+    assert focal_px_of(camera["focal_length_35mm"], 512, 512) == pytest.approx(camera["fx"], rel=2e-3)
     assert {*STAGES, "total"} <= set(record["timings"]["seconds"])
     assert record["timings"]["peak_memory_mb"] > 100
 

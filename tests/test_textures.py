@@ -146,6 +146,12 @@ def test_same_input_same_bytes(frontal: PaintedHead) -> None:  # noqa: F811
     assert first.effective_size == second.effective_size
 
 
+@pytest.mark.parametrize("size", [0, 62, 301])
+def test_sizes_that_bands_cannot_fill_are_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="even number"):
+        TextureSettings(size=size)
+
+
 def test_effective_size_follows_the_photo(face_model) -> None:  # noqa: F811
     near, far = (painted_head(face_model, size=size) for size in (600, 300))
     sizes = [textures_of(case, TextureSettings(size=512)).effective_size for case in (near, far)]
