@@ -1,6 +1,11 @@
 """Eyes: exact balls that turn about their centres, lids that lie on them, and blinks that close.
 
 Everything is measured against the clear shell (ball and cornea's bulge, see eyeball.py), turned with the gaze.
+
+Blendshapes are linear, so a lid on its way down cuts across the eyeball that it lies on at both ends of the way.
+As in life the eyeball gives way: it draws back by one to two millimetres in a blink (Evinger, Shaw, Peck, Manning
+and Baker 1984, J. Neurophysiol. 52). For the rest the upper lid's margin, which nobody sees once the lids are shut,
+ends higher over the eyeball, and the lids shut a little farther out; the lower lid's margin follows the eyeball.
 """
 
 from __future__ import annotations
@@ -33,6 +38,11 @@ MARGIN_WIDTH_MM = 2.0  # between the loop on the eyeball and the visible edge of
 CLOSING_LINE = 0.5  # where closed lids meet, 0 at the lower lid's visible edge and 1 at the upper's
 LID_ROWS = 12  # lattice rows from the slit outwards that can be the visible edge of a closed lid
 LID_EDGE_MM = (0.5, 1.8)  # least and greatest height of closed lids' visible edge over the shell
+MARGIN_RISE = 0.9  # the shut upper lid's margin ends this share of its visible edge's height over the shell
+TUCK_MM = 0.5  # shut lids' margins reach past each other behind their edges
+ARCH_MM = 0.8  # where that is not enough, the lids shut by up to this much farther out
+RETRACTION_MM = 2.0  # an eyeball draws back by this much in a blink at most
+RETRACTION_WEIGHTS = (0.25, 0.5, 0.75)  # of eyeBlink, at which the lids are kept out of the eyeball
 MOVED_MM = 0.02  # a blendshape that moves the lids less is left alone
 PATCH_RADII = 1.5  # skin nearer than this to the eyeball's centre, in eyeball radii
 
@@ -44,6 +54,10 @@ class Eyeball(NamedTuple):
     places: Floats
     centre: Floats
     radius: float
+
+    def drawn_back(self, distance_mm: float) -> Eyeball:
+        """The same eyeball, deeper in its socket."""
+        return self._replace(centre=self.centre - np.array([0.0, 0.0, distance_mm]))
 
     def shell(self, points: Floats, gaze: Floats | None = None) -> tuple[Floats, Floats, Floats]:
         """Directions (..., 3) of points from the centre, their distances and the shell's there (...,), mm."""
@@ -95,6 +109,23 @@ def turn_eyeballs(eyes: dict[str, Eyeball], neutral: Floats, blendshapes: Floats
             blendshapes[ARKIT_NAMES.index(f"eyeLook{direction}{side}"), eye.vertices] = arm @ turn.T - arm
 
 
+def on_shell(eye: Eyeball, points: Floats, gaze: Floats | None, height: Floats | float = MARGIN_MM) -> Floats:
+    """The places (k, 3) on the shell, ``height`` mm (k,) above it, straight below ``points``."""
+    direction, _, shell = eye.shell(points, gaze)
+    result: Floats = eye.centre + direction * (shell + height)[:, None]
+    return result
+
+
+def pushed_out(eye: Eyeball, points: Floats, height: Floats, gaze: Floats | None) -> Floats:
+    """Points (n, 3) with those less than ``height`` (n,) above the shell moved out along their radii."""
+    direction, distance, shell = eye.shell(points, gaze)
+    over = distance - shell - height
+    # A soft maximum of 0 and ``over``: no crease where free skin meets pushed skin.
+    soft = np.where(over > 6.0 * SOFT_MM, over, SOFT_MM * np.log1p(np.exp(np.minimum(over, 1.0) / SOFT_MM)))
+    pushed: Floats = eye.centre + direction * (shell + height + soft)[:, None]
+    return pushed
+
+
 class Lids:
     """The skin around one eye: lids, their inner side, and what is near them."""
 
@@ -137,20 +168,6 @@ class Lids:
         near: NDArray[np.bool_] = np.logical_and.accumulate(away <= allowed[:, None] + 1e-9, axis=1)
         return near
 
-    def _on_shell(self, points: Floats, gaze: Floats | None) -> Floats:
-        """The places (k, 3) on the shell, a lid edge's height above it, straight below ``points``."""
-        direction, _, shell = self.eye.shell(points, gaze)
-        return self.eye.centre + direction * (shell + MARGIN_MM)[:, None]
-
-    def _pushed_out(self, points: Floats, gaze: Floats | None) -> Floats:
-        """Points (n, 3) with those inside the ball, or too near, moved out along their radii."""
-        direction, distance, shell = self.eye.shell(points, gaze)
-        over = distance - shell - self.height
-        # A soft maximum of 0 and ``over``: no crease where free skin meets pushed skin.
-        soft = np.where(over > 6.0 * SOFT_MM, over, SOFT_MM * np.log1p(np.exp(np.minimum(over, 1.0) / SOFT_MM)))
-        pushed: Floats = self.eye.centre + direction * (shell + self.height + soft)[:, None]
-        return pushed
-
     def _elevation(self, points: Floats) -> Floats:
         """Angle (...,) of points above the eyeball's centre, radians."""
         arm = points - self.eye.centre
@@ -164,19 +181,18 @@ class Lids:
             np.where(self.candidates[0], upper, np.inf), np.where(self.candidates[1], lower, -np.inf)
         )
 
-    def _set_margin(self, points: Floats, side: Ints, last: Ints, bottom: Floats, gaze: Floats | None) -> None:
-        """Lay a lid's margin, rows 0 to ``last`` (k,) of ``side``, from ``bottom`` (k, 3) to the lid's edge.
+    @staticmethod
+    def _set_margin(points: Floats, side: Ints, last: Ints, bottom: Floats, under: Floats) -> None:
+        """Lay a lid's margin, rows before ``last`` (k,) of ``side``, from ``bottom`` (k, 3) to the lid's edge.
 
         It runs along the eyeball first and then rises below the edge (a quadratic Bezier curve whose middle point
-        lies under the edge), so that it stays clear of the skin above it.
+        ``under`` (k, 3) lies under the edge), so that it stays clear of the skin above it.
         """
-        column = np.arange(len(side))
-        edge = points[side[column, last]].copy()
+        edge = points[side[np.arange(len(side)), last]]
         row = np.arange(LID_ROWS)[None, :]
         t = (row / np.maximum(last, 1)[:, None])[..., None]
-        under = self._on_shell(edge, gaze)
         places = (1.0 - t) ** 2 * bottom[:, None] + 2.0 * t * (1.0 - t) * under[:, None] + t**2 * edge[:, None]
-        before = (row < last[:, None]) | (row == 0)
+        before = row < last[:, None]
         points[side[before]] = places[before]
 
     def correct(self, points: Floats, gaze: Floats | None) -> Floats:
@@ -185,39 +201,91 @@ class Lids:
         In some heads ICT's loops lie deep inside the eyeball, far behind the visible edge. Pushed straight out they
         would come through the lid, so they are drawn forward to at most MARGIN_DEPTH_MM from behind the edge.
         """
-        ends = self.upper[[0, -1], 0]
+        eye, ends = self.eye, self.upper[[0, -1], 0]
         upper, lower = points[self.loops.upper], points[self.loops.lower]
-        move = self._on_shell(upper, gaze) - upper, self._on_shell(lower, gaze) - lower
-        result = self._pushed_out(points + self.loops.spread(*move, 0.0, REST_REACH_MM), gaze)
-        canthi = self._on_shell(result[ends], gaze)
+        move = on_shell(eye, upper, gaze) - upper, on_shell(eye, lower, gaze) - lower
+        result = pushed_out(eye, points + self.loops.spread(*move, 0.0, REST_REACH_MM), self.height, gaze)
+        canthi = on_shell(eye, result[ends], gaze)
         for side, last in zip((self.upper, self.lower), self._edge_rows(result)):
-            edge = self._on_shell(result[side[np.arange(len(side)), last]], gaze)
-            behind = self._on_shell(result[side[:, 0]], gaze) - edge
+            under = on_shell(eye, result[side[np.arange(len(side)), last]], gaze)
+            behind = on_shell(eye, result[side[:, 0]], gaze) - under
             length = np.linalg.norm(behind, axis=1, keepdims=True)
             behind *= np.minimum(1.0, MARGIN_DEPTH_MM / np.maximum(length, 1e-9))
-            self._set_margin(result, side, last, self._on_shell(edge + behind, gaze), gaze)
+            bottom = on_shell(eye, under + behind, gaze)
+            self._set_margin(result, side, last, bottom, under)
+            result[side[:, 0]] = bottom
         result[ends] = canthi
         return result
 
-    def closed(self, points: Floats) -> Floats:
-        """The patch (n, 3) with the lids shut: visible edges meet, and behind them margins down to the eyeball."""
-        rows = self._edge_rows(points)
+    def closed(self, rest: Floats, points: Floats) -> tuple[Floats, float]:
+        """The lids shut, and how far the eyeball draws back for it.
+
+        Parameters
+        ----------
+        rest : (n, 3) the patch with open lids, corrected
+        points : (n, 3) the patch with lids that are nearly shut
+
+        Returns
+        -------
+        closed : (n, 3) visible edges meet, and behind them margins run towards the eyeball
+        back_mm : 0 to RETRACTION_MM, what keeps the upper lid's margin out of the eyeball on its way
+        """
+        eye = self.eye
+        rows = self._edge_rows(rest)
         column = np.arange(len(self.upper))
         upper, lower = self.upper[column, rows[0]], self.lower[column, rows[1]]
         line = CLOSING_LINE * points[upper] + (1.0 - CLOSING_LINE) * points[lower]
-        direction, distance, shell = self.eye.shell(line)
+        direction, distance, shell = eye.shell(line)
         height = np.clip(distance - shell, *LID_EDGE_MM)
         height[[0, -1]] = MARGIN_MM
-        edge = self.eye.centre + direction * (shell + height)[:, None]
-        bottom = self._on_shell(line, None)
+
+        def margin(height: Floats) -> Floats:
+            """Ends (2, k, 3) of the upper lid's margin: its bottom and the visible edge at ``height`` (k,)."""
+            ends = np.stack([MARGIN_MM + MARGIN_RISE * (height - MARGIN_MM), height])
+            places: Floats = eye.centre + direction * (shell + ends)[..., None]
+            return places
+
+        before = rest[np.stack([self.upper[:, 0], upper])]
+        lacking = self._retraction(before, margin(height)) - RETRACTION_MM
+        lacking[1:-1] = 0.25 * lacking[:-2] + 0.5 * lacking[1:-1] + 0.25 * lacking[2:]
+        height[1:-1] += np.clip(lacking[1:-1], 0.0, ARCH_MM)
+        bottom, edge = margin(height)
+        back = min(float(self._retraction(before, np.stack([bottom, edge])).max()), RETRACTION_MM)
 
         moves = edge - points[upper], edge - points[lower]
-        result = self._pushed_out(points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM), None)
-        for side, last in zip((self.upper, self.lower), rows):
-            result[side[column, last]] = edge
-            self._set_margin(result, side, last, bottom, None)
-        result[self.upper[[0, -1], 0]] = bottom[[0, -1]]
-        return result
+        moved = points + self.loops.spread(*moves, MARGIN_WIDTH_MM, BLINK_REACH_MM)
+        result = pushed_out(eye, moved, self.height, None)
+        result[upper] = edge
+        result[lower] = edge
+        # Behind the edges the margins cross, so that no light comes through where the edges change rows.
+        tuck = np.array([0.0, TUCK_MM, 0.0])
+        under = bottom + tuck
+        self._set_margin(result, self.upper, rows[0], bottom, bottom - tuck)
+
+        # The lower lid hardly moves: its margin stays at the eyeball. So does its inner side, and all of the inner
+        # side leaves the eyeball its room.
+        deeper = eye.drawn_back(back)
+        retreat = np.zeros((len(column), 3))
+        retreat[:, 2] = -back
+        drawn = self.loops.spread(np.zeros_like(retreat), retreat, MARGIN_WIDTH_MM, BLINK_REACH_MM)
+        inner = self.is_socket
+        result[inner] = pushed_out(deeper, result[inner] + drawn[inner], self.height[inner], None)
+        bottom = on_shell(deeper, line, None)
+        bottom[[0, -1]] = result[self.upper[[0, -1], 0]]
+        self._set_margin(result, self.lower, rows[1], bottom, under)
+        return result, back
+
+    def _retraction(self, before: Floats, after: Floats) -> Floats:
+        """How far, mm (k,), the eyeball has to draw back for a margin that goes from ``before`` to ``after``.
+
+        Both (2, k, 3). Drawn back along z, the shell sinks by the cosine of a place's angle from its front pole.
+        """
+        needed = np.zeros(before.shape[1])
+        for weight in RETRACTION_WEIGHTS:
+            direction, distance, shell = self.eye.shell((1.0 - weight) * before + weight * after)
+            sinks = weight * np.maximum(direction[..., 2], 0.5)
+            np.maximum(needed, ((shell - distance) / sinks).max(0), out=needed)
+        return needed
 
 
 def correct_lids(topology: Topology, eyes: dict[str, Eyeball], neutral: Floats, blendshapes: Floats) -> None:
@@ -232,6 +300,10 @@ def correct_lids(topology: Topology, eyes: dict[str, Eyeball], neutral: Floats, 
             if moved[k] < MOVED_MM and name not in gazes:
                 continue
             state = rest + blendshapes[k, ids]
-            shut = name == f"eyeBlink{side}"
-            blendshapes[k, ids] = (lids.closed(state) if shut else lids.correct(state, gazes.get(name))) - rest
+            if name == f"eyeBlink{side}":
+                shut, back = lids.closed(rest, state)
+                blendshapes[k, ids] = shut - rest
+                blendshapes[k, eye.vertices] = [0.0, 0.0, -back]
+            else:
+                blendshapes[k, ids] = lids.correct(state, gazes.get(name)) - rest
         neutral[ids] = rest

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NEIGHBOURS = 5  # of a vertex; where there are more, the rest is left out
 LOOP_SMOOTHING_MM = 1.5  # width of the mean along a loop that a vertex beside it takes
+LEAST_WEIGHT = 1e-4  # in that mean; less, of the greatest one, is none
 
 
 class Patch:
@@ -86,6 +88,19 @@ class TwoLoops:
     share: Floats
     near_upper: Floats
     near_lower: Floats
+    _prepared: dict[tuple[float, float], tuple[Ints, csr_matrix]] = field(default_factory=dict, repr=False)
+
+    def _followers(self, plateau_mm: float, reach_mm: float) -> tuple[Ints, csr_matrix]:
+        """Which vertices (m,) follow the loops, and by how much: (m, 2 k) sparse, upper loop first. Kept."""
+        key = plateau_mm, reach_mm
+        if key not in self._prepared:
+            t = np.clip(1.0 - (self.distance - plateau_mm) / reach_mm, 0.0, 1.0)
+            fade = t * t * (3.0 - 2.0 * t)
+            moved = np.flatnonzero(fade > 0.0)
+            above = (fade * self.share)[moved, None] * self.near_upper[moved]
+            below = (fade * (1.0 - self.share))[moved, None] * self.near_lower[moved]
+            self._prepared[key] = moved, csr_matrix(np.concatenate([above, below], axis=1))
+        return self._prepared[key]
 
     def spread(self, upper_offset: Floats, lower_offset: Floats, plateau_mm: float, reach_mm: float) -> Floats:
         """Offsets (n, c) of the patch that continue the loops' (k, c).
@@ -93,15 +108,9 @@ class TwoLoops:
         They hold up to ``plateau_mm`` from the loops and fade out over ``reach_mm`` beyond. The loops' own vertices
         get exactly their own offsets, a vertex of both loops the mean of its two.
         """
-        t = np.clip(1.0 - (self.distance - plateau_mm) / reach_mm, 0.0, 1.0)
-        fade = t * t * (3.0 - 2.0 * t)
-        moved = np.flatnonzero(fade > 0.0)
+        moved, weights = self._followers(plateau_mm, reach_mm)
         result = np.zeros((len(self.distance), upper_offset.shape[1]))
-        above = (fade * self.share)[moved, None]
-        below = (fade * (1.0 - self.share))[moved, None]
-        result[moved] = above * (self.near_upper[moved] @ upper_offset) + below * (
-            self.near_lower[moved] @ lower_offset
-        )
+        result[moved] = weights @ np.concatenate([upper_offset, lower_offset])
         result[self.lower] = lower_offset
         result[self.upper] = upper_offset
         shared = self.upper == self.lower
@@ -110,10 +119,11 @@ class TwoLoops:
 
 
 def _near(points: Floats, loop: Floats) -> Floats:
-    """(n, k) Gaussian weights of the loop's vertices around the nearest one of each point."""
-    squared = ((points[:, None] - loop[None]) ** 2).sum(-1)
+    """(n, k) Gaussian weights of the loop's vertices around the nearest one of each point; most are 0."""
+    squared = (points**2).sum(1)[:, None] + (loop**2).sum(1) - 2.0 * points @ loop.T
     squared -= squared.min(1, keepdims=True)
-    weight = np.exp(-0.5 * squared / LOOP_SMOOTHING_MM**2)
+    weight = np.exp(squared * (-0.5 / LOOP_SMOOTHING_MM**2))
+    weight[weight < LEAST_WEIGHT] = 0.0
     result: Floats = weight / weight.sum(1, keepdims=True)
     return result
 
