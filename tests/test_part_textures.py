@@ -62,3 +62,13 @@ def test_teeth_are_yellower_at_the_neck():
     edge, neck = at(image, 0.5 / 6, 0.5 / 6), at(image, 0.5 / 6 + 0.75 / 12, 0.5 / 6)
     assert edge[0] - edge[2] < neck[0] - neck[2]
     assert 180 < edge.mean() < 225
+
+
+def test_what_lies_behind_gets_less_light():
+    teeth = teeth_texture().astype(float)
+    for first in (0, 14):  # the cells of the upper and of the lower jaw's left teeth are every second one
+        cells = [first + 2 * place for place in range(7)]
+        light = [at(teeth, (c % 6 + 0.5) / 6, (c // 6 + 0.5) / 6).mean() for c in cells]
+        assert light[6] < 0.65 * light[0] and (np.diff(light) < 6).all(), light
+    gums = mouth_texture().astype(float)
+    assert at(gums, 0.98, 0.43).mean() < 0.7 * at(gums, 0.75, 0.43).mean()

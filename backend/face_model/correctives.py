@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import TopologyMismatch
 from ..mesh.topology import Topology
 from .base import ARKIT_NAMES, HeadGeometry
-from .dental_arch import Mouth, clear_teeth
+from .dental_arch import Mouth, clear_teeth, clear_teeth_together, limit_rolls
 from .eyelids import correct_lids, seat_eyeballs, turn_eyeballs
 from .lips import Lips, close_lips, seal_mouth_close
 from .open_mouth import lay_tongue_down, show_teeth
@@ -69,7 +69,10 @@ def apply_correctives(
     make_room(topology, lips, rest, shapes)
     lay_tongue_down(topology, rest, shapes)
     show_teeth(topology, lips, rest, shapes)
-    clear_teeth(Mouth(topology, rest, lips), rest, shapes)
+    mouth = Mouth(topology, rest, lips)
+    limit_rolls(mouth, rest, shapes)
+    clear_teeth(mouth, rest, shapes)
+    clear_teeth_together(mouth, rest, shapes)
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)
     seal_mouth_close(lips, rest, shapes)

@@ -31,6 +31,20 @@ SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm
 SPREAD_KEEP = 0.96  # of the neighbours' mean in each round
 MARGIN_MM = 20.0  # skin and bag that starts farther from the arch than this is never pushed
 NEEDED_MM = 0.01
+ROLL_PUSH_MM = 8.0  # a lip is rolled in no farther than so that its deepest place is pushed back by this
+ROLL_STEPS = 6  # of halving the interval in which that weight lies
+
+# What is used at once: shapes at these weights stay out of the teeth together, too.
+COMBINATIONS: tuple[dict[str, float], ...] = (
+    {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0},
+    {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "jawOpen": 0.3},
+    {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "mouthUpperUpLeft": 0.5, "mouthUpperUpRight": 0.5},
+    {"mouthUpperUpLeft": 1.0, "mouthUpperUpRight": 1.0, "mouthLowerDownLeft": 1.0, "mouthLowerDownRight": 1.0},
+    {"mouthStretchLeft": 1.0, "mouthStretchRight": 1.0},
+    {"mouthPressLeft": 1.0, "mouthPressRight": 1.0},
+    {"mouthFunnel": 1.0, "jawOpen": 0.5},
+    {"jawOpen": 0.5},
+)
 
 
 def rigid_motion(places: Floats, moved: Floats) -> tuple[Floats, Floats]:
@@ -174,3 +188,46 @@ def clear_teeth(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
         motion = mouth.jaw_motion(neutral, offsets)
         blendshapes[k, ids] = mouth.correct(base + blendshapes[k, ids], *motion) - base
     neutral[ids] = rest
+
+
+def limit_rolls(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
+    """Scale the blendshapes that roll the lips in, in place, where they would go far through the teeth.
+
+    ICT rolls the lips by 13 mm and more into closed teeth; pushed out again, such a lip is crumpled.
+    """
+    ids = mouth.patch.vertices
+    for name in ("mouthRollLower", "mouthRollUpper"):
+        shape = ARKIT_NAMES.index(name)
+
+        def deepest(weight: float, offsets: Floats = blendshapes[shape, ids]) -> float:
+            points = neutral[ids] + weight * offsets
+            return float(max(arch.depth(points, mouth.clearance).max() for arch in (mouth.upper, mouth.lower)))
+
+        if deepest(1.0) <= ROLL_PUSH_MM:
+            continue
+        low, high = 0.0, 1.0
+        for _ in range(ROLL_STEPS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if deepest(middle) <= ROLL_PUSH_MM else (low, middle)
+        blendshapes[shape] *= low
+
+
+def clear_teeth_together(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
+    """Push the skin and bag out of the teeth in the COMBINATIONS of cleared blendshapes, in place.
+
+    Each shape may be outside alone and their sum inside. What the sum lacks is shared among its shapes in the
+    measure of how far each of them, at its weight, moves a place: a half of a smile answers for its own side.
+    """
+    ids = mouth.patch.vertices
+    for weights in COMBINATIONS:
+        shapes = np.array([ARKIT_NAMES.index(name) for name in weights])
+        weight = np.array(list(weights.values()))
+        offsets = np.tensordot(weight, blendshapes[shapes], 1)
+        points = neutral[ids] + offsets[ids]
+        lacking = mouth.correct(points, *mouth.jaw_motion(neutral, offsets)) - points
+        if np.abs(lacking).max() < NEEDED_MM:
+            continue
+        moved = weight[:, None] * np.linalg.norm(blendshapes[shapes][:, ids], axis=2)
+        share = (moved + NEEDED_MM) / (moved + NEEDED_MM).sum(0)
+        for k, shape in enumerate(shapes):
+            blendshapes[shape, ids] += (share[k] / weight[k])[:, None] * lacking

@@ -21,10 +21,15 @@ PATCH_MM = 13.0  # skin and bag nearer than this to the lips' edges
 ROWS = 18  # lattice rows from the slit outwards that can be the lips' visible edge
 APART_MM = 8.0  # lips that stand farther apart in depth pass each other without touching
 CLOSED_MM, OPEN_MM = 0.3, 1.0  # a blendshape that opens the lips by less than the first leaves them closed
-OVERLAP_MM = 0.15  # closed lips press into each other by this: no light between two polygons' edges
+# Where a shape rolls one lip behind the other, they overlap by this share of the way more: no teeth are seen from
+# below or above.
+SLANT = 0.35
+SLANT_FROM_MM, SLANT_TO_MM = 1.0, 5.0
+OVERLAP_MM = 0.3  # closed lips press into each other by this: no light between two polygons' edges
 ROUNDS = 3
 ROWS_NEAR = 5  # a pose's edge lies at most so many rows from the edge at rest
 CORNER_COLUMNS = 4.0  # corrections fade towards the mouth's corners, where the lips are one
+MEET_COLUMNS = 14.0  # the same for corrections in depth
 SMOOTHING = 2  # rounds of averaging a correction over neighbouring columns
 
 
@@ -68,8 +73,13 @@ class Lips:
             side[self.column[:, None], np.clip(row[:, None] + window, 0, ROWS - 1)]
             for side, row in ((self.upper, rows[0]), (self.lower, rows[1]))
         )
-        t = np.clip(np.minimum(self.column, self.column[::-1]) / CORNER_COLUMNS, 0.0, 1.0)
-        self.taper = t * t * (3.0 - 2.0 * t)
+        self.taper, self.depth_taper = (self._tapered(columns) for columns in (CORNER_COLUMNS, MEET_COLUMNS))
+
+    def _tapered(self, columns: float) -> Floats:
+        """(k,) from 0 at the mouth's corners smoothly to 1 some ``columns`` away from them."""
+        t = np.clip(np.minimum(self.column, self.column[::-1]) / columns, 0.0, 1.0)
+        result: Floats = t * t * (3.0 - 2.0 * t)
+        return result
 
     def edges(self, points: Floats) -> tuple[Ints, Ints]:
         """Places (k,) in the patch of the visible edges of the upper and the lower lip."""
@@ -100,7 +110,7 @@ class Lips:
     def met(self, points: Floats, depth: Floats) -> Floats:
         """The patch (n, 3) with the upper edge ``depth`` (k,) mm in front of the lower one in each column."""
         upper, lower = self.edges(points)
-        move = self.taper * (points[upper][:, 2] - points[lower][:, 2] - depth)
+        move = self.depth_taper * (points[upper][:, 2] - points[lower][:, 2] - depth)
         for _ in range(SMOOTHING):
             move[1:-1] = 0.25 * move[:-2] + 0.5 * move[1:-1] + 0.25 * move[2:]
         result = points.copy()
@@ -116,14 +126,24 @@ class Lips:
             points = self._opened(points, np.full(len(self.upper), -OVERLAP_MM))
         return points
 
-    def settled(self, points: Floats) -> Floats:
-        """The patch (n, 3) with lips that cross, or part by less than a skin's breadth, closed."""
+    def behind(self, points: Floats) -> Floats:
+        """(k,) mm by which one lip's edge lies behind the other's."""
+        upper, lower = self.edges(points)
+        return np.abs(points[upper][:, 2] - points[lower][:, 2])
+
+    def settled(self, points: Floats, behind_at_rest: Floats) -> Floats:
+        """The patch (n, 3) with lips that cross, or part by less than a skin's breadth, closed.
+
+        ``behind_at_rest`` (k,) is ``behind`` of the rest pose, in which lips lie on each other anyhow.
+        """
         for _ in range(ROUNDS):
             gap = self.gap(points)
             t = np.clip((gap - CLOSED_MM) / (OPEN_MM - CLOSED_MM), 0.0, 1.0)
-            wanted = (gap + OVERLAP_MM) * t * t * (3.0 - 2.0 * t) - OVERLAP_MM
-            upper, lower = self.edges(points)
-            wanted = np.where(np.abs(points[upper][:, 2] - points[lower][:, 2]) > APART_MM, gap, wanted)
+            behind = self.behind(points)
+            rolled = np.clip(behind - behind_at_rest, SLANT_FROM_MM, SLANT_TO_MM) - SLANT_FROM_MM
+            overlap = OVERLAP_MM + SLANT * rolled
+            wanted = (gap + overlap) * t * t * (3.0 - 2.0 * t) - overlap
+            wanted = np.where(behind > APART_MM, gap, wanted)
             if np.abs(wanted - gap).max() < 1e-3:
                 break
             points = self._opened(points, wanted)
@@ -138,9 +158,10 @@ def close_lips(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
     ids = lips.patch.vertices
     rest = lips.sealed(neutral[ids])
     neutral[ids] = rest
+    behind = lips.behind(rest)
     for k, name in enumerate(ARKIT_NAMES):
         if name != "mouthClose" and np.abs(blendshapes[k, ids]).max() > 0.0:
-            blendshapes[k, ids] = lips.settled(rest + blendshapes[k, ids]) - rest
+            blendshapes[k, ids] = lips.settled(rest + blendshapes[k, ids], behind) - rest
 
 
 def seal_mouth_close(lips: Lips, neutral: Floats, blendshapes: Floats) -> None:
