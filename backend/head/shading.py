@@ -22,6 +22,7 @@ Float32 = NDArray[np.float32]
 
 OCCLUSION_STRIDE = 4  # pixels
 OCCLUSION_SAMPLES = 18
+DARK_MOUTH = 0.12  # linear albedo below which the mouth's lining loses its wet gloss
 SKIN, EYE, CORNEA, TEETH, MOUTH = (MATERIALS.index(name) for name in ("skin", "eye", "cornea", "teeth", "mouth"))
 
 
@@ -286,6 +287,9 @@ def shade(pixels: Pixels, albedo: Float32, studio: Studio) -> Float32:
     edge = np.clip(1.0 - _dot(normal, view), 0.0, 1.0)
     rim_light = studio.rim * edge * edge * edge * np.clip(normal @ rim + 0.35, 0.0, 1.0) * shadow * 0.45
     mirrored = shadow * _gloss(pixels, normal, view, key, studio)
+    # No light reaches the throat, which is painted dark, to be mirrored there.
+    inside = pixels.material == MOUTH
+    mirrored[inside] *= np.clip(albedo[inside].mean(1) / DARK_MOUTH, 0.0, 1.0)
     result = np.empty_like(normal)
     for channel, redness in enumerate((0.15, 0.0, -0.05)):
         # Cavities are lit by the skin around them: their shadow is redder than grey.

@@ -25,9 +25,9 @@ LIP: Colour = (178.0, 104.0, 98.0)
 GUM: Colour = (190.0, 112.0, 108.0)
 TONGUE: Colour = (182.0, 98.0, 95.0)
 THROAT: Colour = (46.0, 14.0, 14.0)
-TOOTH: Colour = (231.0, 218.0, 191.0)
-TOOTH_EDGE: Colour = (222.0, 213.0, 197.0)  # thin enamel, a little translucent
-TOOTH_NECK: Colour = (211.0, 185.0, 143.0)
+TOOTH: Colour = (233.0, 217.0, 195.0)
+TOOTH_EDGE: Colour = (224.0, 212.0, 199.0)  # thin enamel, a little translucent
+TOOTH_NECK: Colour = (214.0, 184.0, 148.0)
 TEETH_CELLS = 6  # cells of the teeth's square in a row
 # Cheeks and lips take the light from the teeth behind: share of it left, from the middle incisor to the last molar.
 TOOTH_LIGHT = (1.0, 1.0, 0.97, 0.89, 0.78, 0.66, 0.55)
