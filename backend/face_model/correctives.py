@@ -18,6 +18,7 @@ from .lips import Lips, close_lips, seal_mouth_close
 from .open_mouth import lay_tongue_down, show_teeth
 from .penetration import penetration
 from .tongue_room import make_room
+from .unfold import unfold
 
 __all__ = ["REGIONS", "apply_correctives", "penetration"]
 
@@ -76,4 +77,5 @@ def apply_correctives(
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)
     seal_mouth_close(lips, rest, shapes)
+    unfold(topology, rest, shapes)
     return HeadGeometry(rest, shapes)
