@@ -33,6 +33,7 @@ from .completion import (
     mottling,
     smooth_fill,
 )
+from .eyelid_skin import REPLACED, LidSkin, lash_depth, lash_line, lid_skin, lid_tone
 from .iris import EyeColours, eye_colours
 from .mesh_field import SkinGraph, skin_graph
 from .part_textures import eye_texture, mouth_texture, teeth_texture
@@ -89,7 +90,7 @@ class Surface:
 
     topology ; neutral (V, 3) mm ; camera_mm (V, 3) as it stands in the photo, camera frame ; graph of the skin ;
     uv (V, 2) of the skin's vertices (a place on one side where a vertex lies on a cut) ; openness (V,) 0..1, low
-    inside nostrils and in the folds of the ears
+    inside nostrils and in the folds of the ears ; lids : what only a blink shows
     """
 
     topology: Topology
@@ -98,6 +99,7 @@ class Surface:
     graph: SkinGraph
     uv: NDArray[np.float64]
     openness: NDArray[np.float64]
+    lids: LidSkin
 
 
 def make_textures(
@@ -148,7 +150,7 @@ def make_textures(
         parts = pool.submit(_part_textures, eyes, lips, mask)
         grain = pool.submit(_grain, surface, view, in_view, coarse, settings)
         seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
-        fill = _fill(surface, view, points, mask, seen, lips, settings)
+        fill, lashes = _fill(surface, view, points, mask, seen, lips, settings)
         layers = _Layers(
             seen=seen,
             mirror_share=_mirror_share(seen, seen_mirrored),
@@ -156,6 +158,7 @@ def make_textures(
             low=coarse.image(fill.low),
             base=coarse.image(fill.base),
             grain=grain.result(),
+            lashes=lash_line(coarse.image(surface.lids.edge), lashes),
         )
         albedo, visibility = _blend(surface, view, points, layers, size, pool)
         iris, mouth, teeth = parts.result()
@@ -190,7 +193,8 @@ def _triple(colour: FloatArray | NDArray[np.uint8]) -> tuple[float, float, float
 
 class _Layers(NamedTuple):
     """At the coarse size S': (S', S') weights of the photo and of the mirrored photo in what the photo leaves;
-    (S', S', 3) offset, slow changes and base as in ``SmoothFill``, and the grain of invented skin."""
+    (S', S', 3) offset, slow changes and base as in ``SmoothFill``, and the grain of invented skin; (S', S') factors
+    that darken lids' edges."""
 
     seen: NDArray[np.float32]
     mirror_share: NDArray[np.float32]
@@ -198,6 +202,7 @@ class _Layers(NamedTuple):
     low: NDArray[np.float32]
     base: NDArray[np.float32]
     grain: NDArray[np.float32]
+    lashes: NDArray[np.float32]
 
 
 def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
@@ -209,7 +214,15 @@ def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
     uv = np.zeros((len(head.neutral), 2))
     uv[quads[used]] = corner_uv[used]
     graph = skin_graph(topology, head.neutral)
-    return Surface(topology, head.neutral, camera_mm, graph, uv, openness(topology, head.neutral, graph))
+    return Surface(
+        topology,
+        head.neutral,
+        camera_mm,
+        graph,
+        uv,
+        openness(topology, head.neutral, graph),
+        lid_skin(topology, graph, head.neutral, head.blendshapes, posed),
+    )
 
 
 def _confidence(
@@ -259,7 +272,7 @@ def _allowed(surface: Surface) -> NDArray[np.float64]:
     if "narrow_face" in regions:
         allowed[regions["narrow_face"]] = 1.0
     allowed *= np.clip((surface.openness - 0.2) / 0.25, 0.0, 1.0)
-    return surface.graph.smooth(allowed, 2)
+    return surface.graph.smooth(allowed, 2) * (1.0 - REPLACED * surface.lids.unfolds)
 
 
 def _fill(
@@ -270,8 +283,8 @@ def _fill(
     seen: NDArray[np.float32],
     lips: NDArray[np.uint8],
     settings: TextureSettings,
-) -> SmoothFill:
-    """Solve the smooth layers from the photo's colours at the vertices."""
+) -> tuple[SmoothFill, float]:
+    """Solve the smooth layers from the photo's colours at the vertices; also how much lashes darken the skin."""
     # Blur to the mesh's resolution, without mixing in what is not skin.
     usable = mask.mask[..., None].astype(np.float32)
     weighted = np.concatenate([view.pixels.astype(np.float32) / 255.0 * usable, usable], axis=-1)
@@ -287,13 +300,19 @@ def _fill(
         guess[:] = lips / 255.0
         trust[surface.topology.regions["lips"]] = 0.5
         trust = surface.graph.smooth(trust, 2)
+    lids = surface.lids
+    tone = lid_tone(surface.graph, colour, known, mask.model.likelihood, lids)
+    folded = lids.unfolds > 0.0
+    guess[folded] = tone[folded]
+    np.maximum(trust, lids.unfolds, out=trust)
     photo = PhotoColours(colour, known, mask.model.likelihood, guess, trust)
     # A cavity's colour is deeper, not only darker: light that comes out of it has met the skin more than once.
     shade = 1.0 - settings.cavity * (1.0 - surface.openness)
     variation = mottling(surface.neutral, settings.completion) * shade[:, None] ** [0.8, 1.0, 1.05]
-    return smooth_fill(
+    fill = smooth_fill(
         surface.graph, photo, surface.topology.mirror, mask.model.tone, variation, settings.completion
     )
+    return fill, lash_depth(colour, tone, lids)
 
 
 def _grain(
@@ -349,6 +368,7 @@ def _blend(
         if seen.max() > 0.002:
             shown = sample(view.pixels, sampler.image(points, rows)).astype(np.float32) / 255.0
             colour += seen * (shown - low)
+        colour *= _upscaled_rows(layers.lashes, rows, size)[..., None]
         albedo[rows] = np.clip(colour * 255.0 + 0.5, 0, 255).astype(np.uint8)
         visibility[rows] = (seen[..., 0] * 255.0 + 0.5).astype(np.uint8)
 
