@@ -39,6 +39,7 @@ CLOSING_LINE = 0.5  # where closed lids meet, 0 at the lower lid's visible edge 
 LID_ROWS = 12  # lattice rows from the slit outwards that can be the visible edge of a closed lid
 LID_EDGE_MM = (0.5, 1.8)  # least and greatest height of closed lids' visible edge over the shell
 MARGIN_RISE = 0.9  # the shut upper lid's margin ends this share of its visible edge's height over the shell
+CORNER_COLUMNS = 6.0  # lattice columns beside the corners of the eye where lids shut without thickness
 TUCK_MM = 0.5  # shut lids' margins reach past each other behind their edges
 ARCH_MM = 0.8  # where that is not enough, the lids shut by up to this much farther out
 RETRACTION_MM = 2.0  # an eyeball draws back by this much in a blink at most
@@ -236,12 +237,15 @@ class Lids:
         upper, lower = self.upper[column, rows[0]], self.lower[column, rows[1]]
         line = CLOSING_LINE * points[upper] + (1.0 - CLOSING_LINE) * points[lower]
         direction, distance, shell = eye.shell(line)
-        height = np.clip(distance - shell, *LID_EDGE_MM)
+        # Towards the corners of the eye both lids become one.
+        t = np.clip(np.minimum(column, column[::-1]) / CORNER_COLUMNS, 0.0, 1.0)
+        taper = t * t * (3.0 - 2.0 * t)
+        height = np.clip(distance - shell, MARGIN_MM + t * (LID_EDGE_MM[0] - MARGIN_MM), LID_EDGE_MM[1])
         height[[0, -1]] = MARGIN_MM
 
         def margin(height: Floats) -> Floats:
             """Ends (2, k, 3) of the upper lid's margin: its bottom and the visible edge at ``height`` (k,)."""
-            ends = np.stack([MARGIN_MM + MARGIN_RISE * (height - MARGIN_MM), height])
+            ends = np.stack([MARGIN_MM + MARGIN_RISE * taper * (height - MARGIN_MM), height])
             places: Floats = eye.centre + direction * (shell + ends)[..., None]
             return places
 
@@ -258,7 +262,7 @@ class Lids:
         result[upper] = edge
         result[lower] = edge
         # Behind the edges the margins cross, so that no light comes through where the edges change rows.
-        tuck = np.array([0.0, TUCK_MM, 0.0])
+        tuck = TUCK_MM * taper[:, None] * [0.0, 1.0, 0.0]
         under = bottom + tuck
         self._set_margin(result, self.upper, rows[0], bottom, bottom - tuck)
 
