@@ -270,12 +270,11 @@ class Lids:
         # side leaves the eyeball its room.
         deeper = eye.drawn_back(back)
         retreat = np.zeros((len(column), 3))
-        retreat[:, 2] = -back
+        retreat[:, 2] = -back * taper
         drawn = self.loops.spread(np.zeros_like(retreat), retreat, MARGIN_WIDTH_MM, BLINK_REACH_MM)
         inner = self.is_socket
         result[inner] = pushed_out(deeper, result[inner] + drawn[inner], self.height[inner], None)
-        bottom = on_shell(deeper, line, None)
-        bottom[[0, -1]] = result[self.upper[[0, -1], 0]]
+        bottom += taper[:, None] * (on_shell(deeper, line, None) - bottom)
         self._set_margin(result, self.lower, rows[1], bottom, under)
         return result, back
 
