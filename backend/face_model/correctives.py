@@ -28,6 +28,8 @@ REGIONS = (
     "gums_lower", "tongue",
 )  # fmt: skip
 
+BLINKS = (ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight"))
+
 
 def apply_correctives(
     topology: Topology, neutral: NDArray[np.float64], blendshapes: NDArray[np.float64]
@@ -77,5 +79,5 @@ def apply_correctives(
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)
     seal_mouth_close(lips, rest, shapes)
-    unfold(topology, rest, shapes)
+    unfold(topology, rest, shapes, sealed=BLINKS)
     return HeadGeometry(rest, shapes)

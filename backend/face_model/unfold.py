@@ -51,26 +51,34 @@ def folded(rims: Rims, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     return result
 
 
-def unfold(topology: Topology, neutral: NDArray[np.float64], blendshapes: NDArray[np.float64]) -> None:
+def unfold(
+    topology: Topology,
+    neutral: NDArray[np.float64],
+    blendshapes: NDArray[np.float64],
+    sealed: tuple[int, ...] = (),
+) -> None:
     """Unfold every blendshape at weight 1, in place: a folded cell's offsets become more like its neighbours'.
 
     Parameters
     ----------
     neutral : (V, 3) mm
     blendshapes : (E, V, 3) mm, changed; the slits' loops stay where they are
+    sealed : blendshapes that are left alone: what they press together must not part again
 
-    A cell that smoothing does not open within ``ROUNDS`` is left as it is: ``quality.count_flips`` counts it.
+    A cell that is folded at rest, or that smoothing does not open within ``ROUNDS``, is left as it is:
+    ``quality.count_flips`` counts it.
     """
     rims = rims_of(topology)
     rest = neutral[rims.vertices]
     ends = rims.quads.ravel(), np.roll(rims.quads, -1, axis=1).ravel()
     sides = np.concatenate(ends), np.concatenate(ends[::-1])
     valence = np.bincount(sides[0], minlength=len(rest))[:, None]
-    for shape in blendshapes:
+    at_rest = folded(rims, rest)  # not the blendshapes' doing, and not theirs to mend
+    for index, shape in enumerate(blendshapes):
         offsets = shape[rims.vertices]
-        if not offsets.any():
+        if index in sealed or not offsets.any():
             continue
-        bad = folded(rims, rest + offsets)
+        bad = folded(rims, rest + offsets) & ~at_rest
         if not bad.any():
             continue
         for done in range(ROUNDS):
@@ -82,7 +90,7 @@ def unfold(topology: Topology, neutral: NDArray[np.float64], blendshapes: NDArra
             sums = [np.bincount(sides[0], offsets[sides[1], k], len(rest)) for k in range(3)]
             mean = np.stack(sums, axis=1) / valence
             offsets[move] += STEP * (mean - offsets)[move]
-            bad = folded(rims, rest + offsets)
+            bad = folded(rims, rest + offsets) & ~at_rest
             if not bad.any():
                 break
         shape[rims.vertices] = offsets
