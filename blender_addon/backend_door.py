@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from facewright.errors import BundleInvalid, FaceError, MissingDependency, OutputUnwritable
-from facewright.head.bundle import read_bundle
-from facewright.mesh.topology import MATERIALS
 from numpy.typing import NDArray
 
 __all__ = [
-    "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera", "read_head",
+    "BACKEND_PARENT", "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera",
+    "read_head", "worker_module",
 ]  # fmt: skip
+
+# Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
+_INSIDE = Path(__file__).resolve().parent / "backend"
+BACKEND = f"{__package__}.backend" if _INSIDE.is_dir() else "facewright"
+BACKEND_PARENT: Path | None = _INSIDE.parent if _INSIDE.is_dir() else None
+"""What a process of its own must put first on its path to find the backend; None where it is installed."""
+
+_errors = import_module(f"{BACKEND}.errors")
+_bundle = import_module(f"{BACKEND}.head.bundle")
+_topology = import_module(f"{BACKEND}.mesh.topology")
+
+FaceError = _errors.FaceError
+BundleInvalid = _errors.BundleInvalid
+MissingDependency = _errors.MissingDependency
+OutputUnwritable = _errors.OutputUnwritable
+
+
+def worker_module() -> str:
+    """Name under which a process of its own imports the backend's worker."""
+    return f"{_INSIDE.name if BACKEND_PARENT else BACKEND}.worker"
 
 
 class PhotoCamera(NamedTuple):
@@ -60,7 +79,7 @@ class Head(NamedTuple):
 
 def read_head(folder: Path, verify: bool = True) -> Head:
     """Read a head bundle; ``verify`` compares every file with its hash. Raises BundleInvalid."""
-    bundle = read_bundle(folder, verify)
+    bundle = _bundle.read_bundle(folder, verify)
     record, described = bundle.record, folder / "head.json"
     try:
         camera = _camera(record["camera"])
@@ -78,7 +97,7 @@ def read_head(folder: Path, verify: bool = True) -> Head:
     topology = bundle.topology
     return Head(
         bundle.head.neutral, bundle.head.blendshapes, bundle.blendshape_names,
-        topology.quads, topology.corner_uv, topology.material, MATERIALS, topology.regions,
+        topology.quads, topology.corner_uv, topology.material, _topology.MATERIALS, topology.regions,
         camera, rotation, translation, expression,
         textures / "albedo.png", textures / "iris.png", textures / "teeth.png", textures / "mouth.png",
         folder / "photo.jpg", record,

@@ -8,6 +8,7 @@ import bpy
 from mathutils import Vector
 
 from ..backend_door import Head
+from ..heads import ARMATURE, CAMERA, HEAD, PART, RECORD
 from .armature import bind, build_armature
 from .camera import build_camera, match_render
 from .coordinates import to_blender
@@ -16,8 +17,6 @@ from .lights import build_lights, neutral_world
 from .materials import build_materials, load_image
 from .mesh import build_mesh
 from .skinning import skin
-
-METADATA = "facewright"
 
 
 class HeadObjects(NamedTuple):
@@ -56,6 +55,8 @@ def build_head(head: Head, parent: bpy.types.Collection, name: str = "Head") -> 
     collection.objects.link(camera)
     camera.parent = armature
     action = store_expression(obj, f"{name}_photo_expression", head.expression)
+    for part, kind in ((obj, HEAD), (armature, ARMATURE), (camera, CAMERA)):
+        part[PART] = kind
     _describe(obj, head, skinning.jaw_open_degrees)
     return HeadObjects(collection, obj, armature, camera, action)
 
@@ -118,7 +119,7 @@ def _free_name(name: str) -> str:
 def _describe(obj: bpy.types.Object, head: Head, jaw_open_degrees: float) -> None:
     """Keep with the object what a later tool, or a person, needs to know about it."""
     record = head.record
-    obj[METADATA] = {
+    obj[RECORD] = {
         "versions": {str(k): str(v) for k, v in record.get("versions", {}).items()},
         "photo_sha256": str(record.get("photo", {}).get("sha256", "")),
         "identity": [float(value) for value in record.get("identity", [])],

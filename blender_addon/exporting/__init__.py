@@ -1,0 +1,1 @@
+"""Presets, mesh density, and the check of what was written."""

@@ -1,0 +1,11 @@
+"""Photos dropped on the 3D view."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

@@ -1,0 +1,1 @@
+"""Live Link Face takes: file format, timing, curves. Only ``apply`` knows bpy."""

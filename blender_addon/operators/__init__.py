@@ -1,0 +1,1 @@
+"""Operators: properties, one call, a report."""

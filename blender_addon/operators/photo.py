@@ -1,0 +1,11 @@
+"""Choose a photo and a face in it."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

@@ -1,0 +1,11 @@
+"""Repair a head, and refresh its textures."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

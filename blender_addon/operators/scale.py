@@ -1,0 +1,11 @@
+"""Give a head its real size."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

@@ -1,0 +1,11 @@
+"""Panel: the photo, its faces, and how to read it."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

@@ -1,0 +1,11 @@
+"""How the expressions are listed; lives with the window manager."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""

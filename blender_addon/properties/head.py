@@ -1,0 +1,11 @@
+"""Settings of one head; live on its object."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+
+
+def unregister() -> None:
+    """Take them back."""
