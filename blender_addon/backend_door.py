@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BACKEND_PARENT", "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera",
-    "read_head", "worker_module",
+    "cache_dir", "read_head", "refuse_unless_untouched", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -21,6 +22,7 @@ BACKEND = f"{__package__}.backend" if _INSIDE.is_dir() else "facewright"
 BACKEND_PARENT: Path | None = _INSIDE.parent if _INSIDE.is_dir() else None
 """What a process of its own must put first on its path to find the backend; None where it is installed."""
 
+_config = import_module(f"{BACKEND}.config")
 _errors = import_module(f"{BACKEND}.errors")
 _bundle = import_module(f"{BACKEND}.head.bundle")
 _topology = import_module(f"{BACKEND}.mesh.topology")
@@ -29,6 +31,8 @@ FaceError = _errors.FaceError
 BundleInvalid = _errors.BundleInvalid
 MissingDependency = _errors.MissingDependency
 OutputUnwritable = _errors.OutputUnwritable
+
+cache_dir = _config.cache_dir
 
 
 def worker_module() -> str:
@@ -102,6 +106,12 @@ def read_head(folder: Path, verify: bool = True) -> Head:
         textures / "albedo.png", textures / "iris.png", textures / "teeth.png", textures / "mouth.png",
         folder / "photo.jpg", record,
     )  # fmt: skip
+
+
+def refuse_unless_untouched(folder: Path) -> None:
+    """Raise OutputUnwritable or BundleInvalid unless ``folder`` is a head bundle exactly as Facewright wrote it."""
+    _bundle.refuse_unless_bundle(folder)  # has read and checked head.json
+    _bundle.verify_files(folder, json.loads((folder / "head.json").read_bytes()))
 
 
 def _camera(values: Mapping[str, Any]) -> PhotoCamera:

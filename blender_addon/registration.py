@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import file_handler, handlers, preferences
 from .operators import export as export_operators
 from .operators import expressions as expression_operators
+from .operators import kept_heads as kept_heads_operators
 from .operators import key_expressions as key_expression_operators
 from .operators import keyframes as keyframe_operators
 from .operators import live_link as live_link_operators
@@ -28,7 +29,7 @@ from .properties import photo as photo_properties
 from .properties import session as session_properties
 
 MODULES = (
-    preferences,
+    preferences, kept_heads_operators,
     session_properties, photo_properties, head_properties, expression_properties, live_link_properties,
     export_properties,
     photo_operators, reconstruct_operators, result_operators, scale_operators, rebuild_operators,
