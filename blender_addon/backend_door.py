@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BACKEND_PARENT", "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera",
-    "cache_dir", "read_head", "refuse_unless_untouched", "worker_module",
+    "cache_dir", "read_head", "refuse_unless_untouched", "remove_partial", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -25,6 +25,7 @@ BACKEND_PARENT: Path | None = _INSIDE.parent if _INSIDE.is_dir() else None
 _config = import_module(f"{BACKEND}.config")
 _errors = import_module(f"{BACKEND}.errors")
 _bundle = import_module(f"{BACKEND}.head.bundle")
+_output_folder = import_module(f"{BACKEND}.head.output_folder")
 _topology = import_module(f"{BACKEND}.mesh.topology")
 
 FaceError = _errors.FaceError
@@ -33,6 +34,7 @@ MissingDependency = _errors.MissingDependency
 OutputUnwritable = _errors.OutputUnwritable
 
 cache_dir = _config.cache_dir
+remove_partial = _output_folder.remove_partial
 
 
 def worker_module() -> str:

@@ -1,11 +1,26 @@
-"""What Facewright does when Blender loads a file, undoes, or duplicates a head."""
+"""What Facewright does when Blender loads a file, undoes, or quits."""
 
 from __future__ import annotations
 
+import bpy
+from bpy.app.handlers import persistent
+
+from .job import session
+
+
+@persistent
+def _before_load(*_: object) -> None:
+    """Another file takes the place of this one: what was being made for this one is not wanted any more."""
+    session.stop()
+
 
 def register() -> None:
-    """Register this module's classes with Blender."""
+    """Listen to Blender."""
+    session.register()
+    bpy.app.handlers.load_pre.append(_before_load)
 
 
 def unregister() -> None:
-    """Take them back."""
+    """Listen no more; stop what runs."""
+    bpy.app.handlers.load_pre.remove(_before_load)
+    session.unregister()

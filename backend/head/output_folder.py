@@ -7,6 +7,7 @@ one rename when the work is done. Whatever happens before, the sibling is remove
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -100,7 +101,7 @@ def whole_folder(target: Path, may_replace: Callable[[Path], None]) -> Iterator[
         check()
         made = _make_parents(target.parent)
         try:
-            partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+            partial = Path(tempfile.mkdtemp(prefix=_partial_prefix(target, os.getpid()), dir=target.parent))
         except BaseException:
             _remove_empty(made)
             raise
@@ -120,6 +121,16 @@ def whole_folder(target: Path, may_replace: Callable[[Path], None]) -> Iterator[
     except BaseException:
         _discard(partial, made)
         raise
+
+
+def remove_partial(target: Path, pid: int) -> None:
+    """Remove what a process that ended by force has left of its work on ``target``. Never raises."""
+    for left in target.parent.glob(f"{glob.escape(_partial_prefix(target, pid))}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _partial_prefix(target: Path, pid: int) -> str:
+    return f".{target.name}.partial-{pid}-"
 
 
 def _discard(partial: Path, made: list[Path]) -> None:

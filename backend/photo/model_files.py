@@ -95,17 +95,18 @@ def find_models(models_dir: Path | None = None, progress: Progress | None = None
         if missing:
             raise MissingDependency(f"The folder {models_dir} does not hold the network {missing[0]}.")
         return models_dir
+    there = models_on_disk()
+    if there is not None:
+        return there
     named = os.environ.get(ENVIRONMENT_VARIABLE)
-    if named:
-        place = Path(named)
-        if place.is_dir() and not _missing(place):
-            return place
-        return fetch_models(source=place, progress=progress)
-    shipped = assets_dir() / "models"
-    if not _missing(shipped):
-        return shipped
-    cached = cached_models_dir()
-    return cached if not _missing(cached) else fetch_models(progress=progress)
+    return fetch_models(source=Path(named) if named else None, progress=progress)
+
+
+def models_on_disk() -> Path | None:
+    """Folder with all the converted networks where there is one already; nothing is fetched or converted."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    places = [Path(named)] if named else [assets_dir() / "models", cached_models_dir()]
+    return next((place for place in places if not _missing(place)), None)
 
 
 def fetch_models(to: Path | None = None, source: Path | None = None, progress: Progress | None = None) -> Path:
