@@ -34,8 +34,8 @@ Cancel = Callable[[], bool]
 
 # Stages in order, with their share of the time on two cores.
 STAGES: Mapping[str, float] = {
-    "photo": 0.04, "networks": 0.06, "landmarks": 0.14, "face model": 0.04, "fit": 0.12, "head": 0.08,
-    "textures": 0.26, "preview": 0.18, "write": 0.08,
+    "photo": 0.02, "networks": 0.05, "landmarks": 0.04, "face model": 0.02, "fit": 0.04, "head": 0.22,
+    "textures": 0.48, "preview": 0.08, "write": 0.05,
 }  # fmt: skip
 EXPORT_SHARE = 3.0  # seconds in Blender per second before
 

@@ -37,7 +37,7 @@ HELLO_S = 90.0
 """A worker that has not said hello after this time will not: virus scanners can hold a first start for a minute."""
 SILENCE_S = 300.0
 """The longest stage takes 3 s on two cores; a machine that needs a hundred times that has a worker that hangs."""
-POLITE_S, TERMINATE_S = 4.0, 2.0
+POLITE_S, TERMINATE_S = 1.5, 3.0
 """How long a worker may take to stop by itself, and then to end after the system's request, before it is killed."""
 _LAUNCHER = Path(__file__).with_name("launch.py")
 # What Windows calls "out of memory" as an exit code: no memory, commitment limit.
@@ -130,7 +130,7 @@ class WorkerProcess:
         return None if self._process is None else self._process.pid
 
     def join(self, timeout: float) -> bool:
-        """Wait until the process has ended and everything is cleaned up; False where that takes longer, in seconds."""
+        """Wait at most so many seconds until the process has ended and been cleaned up after; whether it has."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

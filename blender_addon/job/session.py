@@ -1,7 +1,7 @@
 """The one running job of this Blender, and what became of the last one.
 
-    job = session.start("faces", {"photo": path, "folder": folder}, on_event=show)    # an operator or update callback
-    event = session.wait(job)                                                         # scripts: blocks to the end
+    job = session.start("faces", {"photo": path, "folder": folder}, on_event=show)
+    event = session.wait(job)    # in a script, which blocks to the end
 
 Events (see ``process.py``) are handed to ``on_event`` in the main thread, where bpy may be used, ten times a second
 while a window is open. Jobs hold plain data only: no object of Blender outlives a callback here.
@@ -10,8 +10,6 @@ while a window is open. Jobs hold plain data only: no object of Blender outlives
 from __future__ import annotations
 
 import atexit
-import contextlib
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -27,9 +25,13 @@ from .process import Event, Launch, Request, WorkerProcess, new_log, python_exec
 __all__ = ["Busy", "Job", "JobFailed", "Outcome", "cancel", "pump", "release", "running", "start", "stop", "wait"]
 
 INTERVAL_S = 0.1
-NEEDED_PACKAGES = {"numpy": "numpy", "scipy": "scipy", "cv2": "OpenCV", "onnxruntime": "onnxruntime", "PIL": "Pillow"}
+NEEDED_PACKAGES = {
+    "numpy": "numpy", "scipy": "scipy", "cv2": "OpenCV", "onnxruntime": "onnxruntime", "PIL": "Pillow",
+}  # fmt: skip
 SUBJECTS = {"reconstruct": "The reconstruction", "faces": "Looking for faces", "textures": "Making the textures"}
-EXPECTED_S = 7.0  # of a reconstruction on two cores; only until the running job has shown its own speed
+# Of the whole bar: until the worker has loaded what it needs, and its own stages; the rest is this side's.
+START_SHARE, WORKER_SHARE = 0.08, 0.80
+EXPECTED_S = 6.0  # of a reconstruction on two cores; only until the running job has shown its own speed
 # The stages of the backend and of this side, in the words of the panel.
 STAGE_WORDS = {
     "start": "Starting",
@@ -82,7 +84,7 @@ class Job:
         """Whether the job goes on after its last event, until ``release``: the scene is still to be built."""
         self._on_event = on_event
         self._started = self._stage_started = time.monotonic()
-        self._stage, self._fraction, self._until = "start", 0.0, 0.05
+        self._stage, self._fraction, self._until = "start", 0.0, START_SHARE
 
     @property
     def seconds(self) -> float:
@@ -96,28 +98,24 @@ class Job:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1; inside a stage it goes on with the job's own speed, never past the stage's end."""
+        """How much is done, 0 to 1; inside a stage it goes on at the job's own speed, never past the stage's end."""
         speed = self._fraction / self.seconds if self._fraction > 0.1 else 1.0 / EXPECTED_S
         return min(self._fraction + speed * (time.monotonic() - self._stage_started), self._until)
 
     def enter(self, stage: str, fraction: float, until: float) -> None:
         """A stage begins at ``fraction`` of the whole and ends at ``until``."""
-        # The worker's whole is 90 of our 100 parts: reading the bundle and building the scene are the others.
         self._stage, self._fraction, self._until = stage, max(fraction, self._fraction), until
         self._stage_started = time.monotonic()
 
     def take(self, event: Event) -> None:
         """Digest one event and hand it on."""
         if event["event"] == "progress":
-            share = WORKER_SHARE if self.kind == "reconstruct" else 1.0
-            self.enter(event["stage"], share * event["fraction"], share * event["until"])
+            self.enter(event["stage"], *(START_SHARE + WORKER_SHARE * event[end] for end in ("fraction", "until")))
         elif event["event"] in ("result", "faces", "error", "cancelled"):
             self.final = event
         if self._on_event is not None:
             self._on_event(event)
 
-
-WORKER_SHARE = 0.9
 
 _job: Job | None = None
 _last: Outcome | None = None
