@@ -6,6 +6,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .job import session
+from .scene import follow
 
 
 @persistent
@@ -18,9 +19,11 @@ def register() -> None:
     """Listen to Blender."""
     session.register()
     bpy.app.handlers.load_pre.append(_before_load)
+    follow.register()
 
 
 def unregister() -> None:
     """Listen no more; stop what runs."""
+    follow.unregister()
     bpy.app.handlers.load_pre.remove(_before_load)
     session.unregister()

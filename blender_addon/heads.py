@@ -36,6 +36,11 @@ def heads_of(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
     return (obj for obj in scene.objects if is_head(obj))
 
 
+def heads_in_file() -> Iterator[bpy.types.Object]:
+    """Every head of the open file, in whichever scene."""
+    return (obj for obj in bpy.data.objects if is_head(obj))
+
+
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
     """The head that the person works on: the active object's, else the scene's only one, else None.
 
@@ -50,6 +55,15 @@ def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
             if active in parts_of(head):
                 return head
     return heads[0] if len(heads) == 1 else None
+
+
+def anchor(context: bpy.types.Context) -> bpy.types.Object | None:
+    """What is left of the head that the person works on: its mesh object, else the active armature or camera."""
+    head = active_head(context)
+    if head is not None:
+        return head
+    active = context.object
+    return active if active is not None and PART in active and RECORD in active else None
 
 
 def parts_of(head: bpy.types.Object) -> HeadParts:

@@ -8,7 +8,7 @@ import bpy
 from mathutils import Vector
 
 from ..backend_door import Head
-from ..heads import ARMATURE, CAMERA, HEAD, PART, RECORD
+from ..heads import HeadParts
 from .armature import bind, build_armature
 from .camera import build_camera, match_render
 from .coordinates import to_blender
@@ -16,6 +16,8 @@ from .expression import store_expression
 from .lights import build_lights, neutral_world
 from .materials import build_materials, load_image
 from .mesh import build_mesh
+from .record import describe, mark
+from .seen import store_seen
 from .skinning import skin
 
 
@@ -55,9 +57,8 @@ def build_head(head: Head, parent: bpy.types.Collection, name: str = "Head") -> 
     collection.objects.link(camera)
     camera.parent = armature
     action = store_expression(obj, f"{name}_photo_expression", head.expression)
-    for part, kind in ((obj, HEAD), (armature, ARMATURE), (camera, CAMERA)):
-        part[PART] = kind
-    _describe(obj, head, skinning.jaw_open_degrees)
+    mark(HeadParts(obj, armature, camera), describe(head, skinning.jaw_open_degrees))
+    store_seen(obj, head)
     return HeadObjects(collection, obj, armature, camera, action)
 
 
@@ -114,18 +115,3 @@ def _free_name(name: str) -> str:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
-
-
-def _describe(obj: bpy.types.Object, head: Head, jaw_open_degrees: float) -> None:
-    """Keep with the object what a later tool, or a person, needs to know about it."""
-    record = head.record
-    obj[RECORD] = {
-        "versions": {str(k): str(v) for k, v in record.get("versions", {}).items()},
-        "photo_sha256": str(record.get("photo", {}).get("sha256", "")),
-        "identity": [float(value) for value in record.get("identity", [])],
-        "expression": dict(head.expression),
-        "camera": dict(head.camera._asdict()),
-        "rotation": head.rotation.ravel().tolist(),
-        "translation_mm": head.translation_mm.tolist(),
-        "jaw_open_degrees": jaw_open_degrees,
-    }

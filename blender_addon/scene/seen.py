@@ -1,0 +1,94 @@
+"""What the photo showed of the skin, and what was completed: kept on the mesh, shown as colours on request.
+
+Each vertex keeps how far its skin comes from the photo as the attribute ``facewright_seen``, which travels with the
+mesh through append, link and copy. Colours are made of it only while somebody looks at them, so that exporters and
+vertex paint never meet them.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backend_door import FaceError, Head
+from .materials import load_image
+
+SEEN = "facewright_seen"
+"""Point attribute: 1 seen, 0 completed, in between where both are blended; -1 where there is no skin."""
+COLOURS = "facewright_seen_colours"
+SAMPLED_PX = 512
+"""The visibility map is read at this size: its edges are soft, and a vertex covers several of its pixels."""
+
+# Linear RGB. Blue and orange are told apart by nearly everybody, and neither is a colour of skin.
+SEEN_COLOUR, COMPLETED_COLOUR, OTHER_COLOUR = (0.03, 0.20, 0.55), (0.85, 0.28, 0.02), (0.25, 0.25, 0.25)
+
+
+class NothingKnown(FaceError):
+    """The head does not say what the photo showed."""
+
+
+def store_seen(obj: bpy.types.Object, head: Head) -> None:
+    """Keep with a head's mesh what its bundle's visibility map says. Raises BundleInvalid."""
+    attributes = obj.data.attributes
+    layer = attributes.get(SEEN) or attributes.new(SEEN, "FLOAT", "POINT")
+    layer.data.foreach_set("value", seen_of_vertices(head))
+
+
+def seen_of_vertices(head: Head) -> NDArray[np.float32]:
+    """(V,) how much of each vertex's skin the photo showed, 0 to 1; -1 for eyes, teeth and mouth."""
+    image = load_image(head.albedo.with_name("visibility.png"), "visibility", "")
+    try:
+        image.scale(min(SAMPLED_PX, image.size[0]), min(SAMPLED_PX, image.size[1]))
+        width, height = image.size
+        pixels = np.empty(width * height * 4, np.float32)
+        image.pixels.foreach_get(pixels)
+    finally:
+        bpy.data.images.remove(image)
+    shown = pixels.reshape(height, width, 4)[:, :, 0]  # Blender's first row is the bottom one, as v = 0 is
+    skin = head.material == head.material_names.index("skin")
+    corners = head.quads[skin]
+    used = corners >= 0
+    place = head.uv[skin][used]
+    column = np.clip((place[:, 0] * width).astype(int), 0, width - 1)
+    row = np.clip((place[:, 1] * height).astype(int), 0, height - 1)
+    seen = np.full(len(head.neutral), -1.0, np.float32)
+    seen[corners[used]] = shown[row, column]
+    return seen
+
+
+def show_colours(obj: bpy.types.Object) -> None:
+    """Paint the mesh by what was seen. Raises NothingKnown where it does not say."""
+    mesh = obj.data
+    layer = mesh.attributes.get(SEEN)
+    if layer is None or layer.domain != "POINT" or len(layer.data) != len(mesh.vertices):
+        raise NothingKnown(
+            "This head does not say what the photo showed; Rebuild brings it back from the head's folder."
+        )
+    seen = np.empty(len(layer.data), np.float32)
+    layer.data.foreach_get("value", seen)
+    share = np.clip(seen, 0.0, 1.0)[:, None]
+    colours = np.ones((len(seen), 4), np.float32)
+    colours[:, :3] = share * SEEN_COLOUR + (1.0 - share) * COMPLETED_COLOUR
+    colours[seen < 0.0, :3] = OTHER_COLOUR
+    painted = mesh.color_attributes.get(COLOURS) or mesh.color_attributes.new(COLOURS, "FLOAT_COLOR", "POINT")
+    painted.data.foreach_set("color", colours.ravel())
+    mesh.color_attributes.active_color = painted
+    mesh.update()
+
+
+def hide_colours(obj: bpy.types.Object, active: str) -> None:
+    """Take the colours away; ``active`` is the colour attribute that was active before, or ""."""
+    colours = obj.data.color_attributes
+    painted = colours.get(COLOURS)
+    if painted is not None:
+        colours.remove(painted)
+    if active in colours:
+        colours.active_color = colours[active]
+    obj.data.update()
+
+
+def active_colours(obj: bpy.types.Object) -> str:
+    """Name of the active colour attribute, or ""."""
+    active = obj.data.color_attributes.active_color
+    return "" if active is None else active.name
