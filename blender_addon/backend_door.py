@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "BACKEND_PARENT", "BundleInvalid", "FaceError", "Head", "MissingDependency", "OutputUnwritable", "PhotoCamera",
-    "cache_dir", "read_head", "refuse_unless_untouched", "remove_partial", "worker_module",
+    "ARKIT_NAMES", "BACKEND_PARENT", "KEY_EXPRESSIONS", "BundleInvalid", "FaceError", "Head",
+    "MissingDependency", "OutputUnwritable", "PhotoCamera", "cache_dir", "read_head", "refuse_unless_untouched",
+    "remove_partial", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -24,7 +25,9 @@ BACKEND_PARENT: Path | None = _INSIDE.parent if _INSIDE.is_dir() else None
 
 _config = import_module(f"{BACKEND}.config")
 _errors = import_module(f"{BACKEND}.errors")
+_face_model = import_module(f"{BACKEND}.face_model.base")
 _bundle = import_module(f"{BACKEND}.head.bundle")
+_key_expressions = import_module(f"{BACKEND}.face_model.key_expressions")
 _output_folder = import_module(f"{BACKEND}.head.output_folder")
 _topology = import_module(f"{BACKEND}.mesh.topology")
 
@@ -33,6 +36,8 @@ BundleInvalid = _errors.BundleInvalid
 MissingDependency = _errors.MissingDependency
 OutputUnwritable = _errors.OutputUnwritable
 
+ARKIT_NAMES: tuple[str, ...] = _face_model.ARKIT_NAMES
+KEY_EXPRESSIONS: Mapping[str, Mapping[str, float]] = _key_expressions.KEY_EXPRESSIONS
 cache_dir = _config.cache_dir
 remove_partial = _output_folder.remove_partial
 
