@@ -56,10 +56,8 @@ class Desktop:
 
     def start(self, command: Sequence[str], log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[Any]:
         """Start a program on the screen; it ends with the desktop."""
-        values = {
-            "DISPLAY": f":{self._number}", "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": self.inner(self.folder), **environment
-        }  # fmt: skip
-        pairs = [f"{name}={value}" for name, value in values.items()]
+        values = {"DISPLAY": f":{self._number}", "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": self.inner(self.folder)}
+        pairs = [f"{name}={value}" for name, value in {**values, **environment}.items()]
         process = subprocess.Popen(
             debian.inside(self.root, ["env", *pairs, *command]),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -123,7 +121,7 @@ class Blender:
         self.desktop, self._log = desktop, log
         self._asked = 0
         self.resources = desktop.folder / "resources"
-        self._environment = {
+        self.environment = {
             "FACEWRIGHT_WINDOW": desktop.inner(desktop.folder),
             "BLENDER_USER_RESOURCES": desktop.inner(self.resources),
             "OMP_NUM_THREADS": "2",
@@ -134,7 +132,7 @@ class Blender:
         self.resources.mkdir(parents=True, exist_ok=True)
         copy = self.desktop.folder / zip_file.name
         shutil.copy(zip_file, copy)
-        pairs = [f"{name}={value}" for name, value in self._environment.items()]
+        pairs = [f"{name}={value}" for name, value in self.environment.items()]
         command = ["blender", "--command", "extension", "install-file", "-r", "user_default", "-e"]
         print(debian.run(self.desktop.root, ["env", *pairs, *command, self.desktop.inner(copy)]).strip())
         copy.unlink()
@@ -147,7 +145,7 @@ class Blender:
             shutil.copy(script, d.folder / script.name)
             command += ["--python", d.inner(d.folder / script.name)]
         # Unbuffered, so that a crash does not swallow what led to it.
-        environment = {**self._environment, "PYTHONUNBUFFERED": "1"}
+        environment = {**self.environment, "PYTHONUNBUFFERED": "1"}
         with self._log.open("ab") as log:
             self._process = d.start(command, log, environment)
         self.ask("True", timeout=90)
@@ -155,6 +153,10 @@ class Blender:
     def running(self) -> bool:
         """Whether Blender still runs."""
         return self._process.poll() is None
+
+    def exit_code(self) -> int:
+        """How Blender ended; waits for the end."""
+        return self._process.wait()
 
     def output(self) -> str:
         """Everything that Blender has printed."""
