@@ -118,6 +118,46 @@ def set_keys(
     curve.update()
 
 
+def copy_fcurve(source: bpy.types.FCurve, target: bpy.types.FCurve) -> None:
+    """Make ``target`` play what ``source`` plays: keys with their handles, extrapolation and modifiers."""
+    if len(source.keyframe_points) == 0 and len(source.sampled_points):
+        samples = np.array([tuple(point.co) for point in source.sampled_points])
+        set_keys(target, samples[:, 0], samples[:, 1], "LINEAR")
+    else:
+        points = target.keyframe_points
+        points.clear()
+        points.add(len(source.keyframe_points))
+        for name, width in _KEY_DATA.items():
+            kind = np.int32 if name in _KEY_ENUMS else np.float32
+            values = np.empty(width * len(points), kind)
+            source.keyframe_points.foreach_get(name, values)
+            points.foreach_set(name, values)
+        target.update()
+    target.extrapolation, target.mute = source.extrapolation, source.mute
+    for modifier in list(target.modifiers):
+        target.modifiers.remove(modifier)
+    for modifier in source.modifiers:
+        _copy_properties(modifier, target.modifiers.new(modifier.type))
+
+
+_KEY_ENUMS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
+_KEY_DATA = {
+    "co": 2, "handle_left": 2, "handle_right": 2, "back": 1, "amplitude": 1, "period": 1,
+    **dict.fromkeys(_KEY_ENUMS, 1),
+}  # fmt: skip
+
+
+def _copy_properties(source: bpy.types.FModifier, target: bpy.types.FModifier) -> None:
+    """Copy every plain setting of a modifier; envelope points are made one by one."""
+    for prop in source.bl_rna.properties:
+        if prop.identifier == "control_points":
+            for point in source.control_points:
+                made = target.control_points.add(point.frame)
+                made.min, made.max = point.min, point.max
+        elif not prop.is_readonly and prop.type != "COLLECTION":
+            setattr(target, prop.identifier, getattr(source, prop.identifier))
+
+
 def _set_every(points: bpy.types.bpy_prop_collection, name: str, identifier: str) -> None:
     """Give every key one value of an enum; ``foreach_set`` wants the enum's number."""
     number = bpy.types.Keyframe.bl_rna.properties[name].enum_items[identifier].value
