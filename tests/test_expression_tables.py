@@ -128,11 +128,12 @@ def test_copy_one_side() -> None:
 
 
 def test_agreed_weights_of_linked_sides() -> None:
-    assert agreed({"mouthSmileLeft": 0.5, "mouthSmileRight": 0.25, "jawOpen": 1.0}) == {
+    assert agreed({"mouthSmileLeft": 0.5, "mouthSmileRight": 0.25, "jawOpen": 1.0}, LEADER_OF) == {
         "mouthSmileLeft": 0.375, "jawOpen": 1.0,
     }  # fmt: skip
-    assert agreed({"mouthSmileRight": 0.25}) == {"mouthSmileLeft": 0.25}
-    assert agreed({"jawRight": 0.25}) == {"jawRight": 0.25}
+    assert agreed({"mouthSmileRight": 0.25}, LEADER_OF) == {"mouthSmileLeft": 0.25}
+    assert agreed({"jawRight": 0.25}, LEADER_OF) == {"jawRight": 0.25}
+    assert agreed({"mouthSmileRight": 0.25}, {}) == {"mouthSmileRight": 0.25}
 
 
 def test_poses_replace_and_add() -> None:

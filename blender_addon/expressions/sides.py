@@ -52,10 +52,13 @@ def copied(weights: Mapping[str, float], to_right: bool) -> dict[str, float]:
     return result
 
 
-def agreed(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights for a head with linked sides: the left one of a pair gets the mean of what the two are given."""
-    result = {name: weight for name, weight in weights.items() if name not in LEADER_OF}
-    for right, left in LEADER_OF.items():
+def agreed(weights: Mapping[str, float], links: Mapping[str, str]) -> dict[str, float]:
+    """Weights for a head with linked sides: the left one of a pair gets the mean of what the two are given.
+
+    links : right name -> the left name that it follows
+    """
+    result = {name: weight for name, weight in weights.items() if name not in links}
+    for right, left in links.items():
         if right in weights:
             result[left] = 0.5 * (weights[right] + weights.get(left, weights[right]))
     return result

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import bpy
+
+from ..backend_door import FaceError
+from ..expressions.sides import agreed
+from ..heads import shape_keys
+from .links import driven, links
+
+SAME_VALUE = 1e-6
+"""Values of shape keys that differ by less are the same."""
+
+
+class NoExpressions(FaceError):
+    """The head has no blendshapes."""
 
 
 def set_expression(obj: bpy.types.Object, weights: Mapping[str, float]) -> None:
@@ -29,3 +41,39 @@ def store_expression(obj: bpy.types.Object, name: str, weights: Mapping[str, flo
     keys.animation_data_clear()
     set_expression(obj, {})
     return action
+
+
+def weights_of(head: bpy.types.Object) -> dict[str, float]:
+    """What the head shows now: every blendshape's value."""
+    return {name: key.value for name, key in shape_keys(head).items()}
+
+
+def pose(head: bpy.types.Object, weights: Mapping[str, float]) -> tuple[str, ...]:
+    """Set the named blendshapes, those that are not named stay; returns the names of those that changed.
+
+    Of linked pairs the leading side is set, to the mean of what the two are given. What a driver of the artist's
+    own sets is left to it. Raises NoExpressions, where somebody has deleted all blendshapes.
+    """
+    blocks = shape_keys(head)
+    if not blocks:
+        raise NoExpressions(f"{head.name} has no expressions left; Rebuild brings them back.")
+    keys = head.data.shape_keys
+    followers, taken = links(keys), driven(keys)
+    changed = []
+    for name, weight in agreed(weights, followers).items():
+        if name in blocks and name not in taken:
+            before = blocks[name].value
+            blocks[name].value = float(weight)
+            if abs(blocks[name].value - before) > SAME_VALUE:
+                changed.append(name)
+    return tuple(changed)
+
+
+def settable(head: bpy.types.Object, names: Iterable[str]) -> list[str]:
+    """Those of the names that a person can set or animate: followers give way to their leaders, drivers rule."""
+    blocks, keys = shape_keys(head), head.data.shape_keys
+    if not blocks:
+        raise NoExpressions(f"{head.name} has no expressions left; Rebuild brings them back.")
+    followers, taken = links(keys), driven(keys)
+    leading = dict.fromkeys(followers.get(name, name) for name in names)
+    return [name for name in leading if name in blocks and name not in taken]
