@@ -13,11 +13,13 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-SUITE = "trixie"
+# trixie: Blender 4.3 with Python 3.13; sid: Blender 5.2 with Python 3.14
+SUITES = ("trixie", "sid")
 PACKAGES = (
     "blender xvfb xauth xdotool imagemagick libgl1-mesa-dri libegl1 libgl1 libglx-mesa0 libegl-mesa0 "
     "python3-numpy python3-zstandard python3-requests"
-).split()
+)
+SID_PACKAGES = "python3-cattr"
 # proc belongs to the new process namespace; a development system may have dev mounted already.
 ENTER = (
     'mount -t proc proc "$0/proc" && { mountpoint -q "$0/dev" || mount -t devtmpfs dev "$0/dev"; } && '
@@ -54,7 +56,7 @@ def run(root: Path, command: Sequence[str], network: bool = False, timeout: floa
     return done.stdout
 
 
-def prepare(root: Path) -> str:
+def prepare(root: Path, suite: str = SUITES[0]) -> str:
     """Make the system at ``root`` unless it is there already; return Blender's version line.
 
     Takes two to four minutes and 2 GB the first time. Raises MachineUnsuitable.
@@ -65,11 +67,11 @@ def prepare(root: Path) -> str:
     if missing:
         raise MachineUnsuitable(f"The window tests need {', '.join(missing)} (Debian package util-linux).")
     if not (root / "usr/bin/blender").is_file():
-        _build(root)
+        _build(root, suite)
     return run(root, ["blender", "--version"]).splitlines()[0]
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, suite: str) -> None:
     """Debootstrap beside ``root`` and rename, so that a system which was begun and not finished is never used."""
     if shutil.which("debootstrap") is None:
         raise MachineUnsuitable("The window tests need debootstrap: apt-get install debootstrap")
@@ -79,21 +81,25 @@ def _build(root: Path) -> None:
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     mirror = _mirror()
     made = subprocess.run(
-        ["unshare", "--mount", "debootstrap", "--variant=minbase", SUITE, str(unfinished), mirror],
+        ["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(unfinished), mirror],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     if made.returncode != 0:
-        raise MachineUnsuitable(f"debootstrap of {SUITE} failed:\n{made.stdout[-3000:]}")
+        raise MachineUnsuitable(f"debootstrap of {suite} failed:\n{made.stdout[-3000:]}")
     # What this machine's apt needs to reach its mirror (a proxy, certificates), its packages need in there too.
     shutil.copytree("/etc/apt/apt.conf.d", unfinished / "etc/apt/apt.conf.d", dirs_exist_ok=True)
     for name in ("/etc/resolv.conf", "/etc/hosts"):
         if Path(name).is_file():
             shutil.copy(name, unfinished / "etc")
-    install = "apt-get install -y -qq --no-install-recommends " + " ".join(PACKAGES)
-    run(
-        unfinished, ["sh", "-c", f"export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && {install}"],
-        network=True, timeout=1800,
-    )  # fmt: skip
+    mtab = unfinished / "etc/mtab"  # Blender's file selector lists the mounts
+    if not mtab.is_symlink():
+        mtab.symlink_to("/proc/self/mounts")
+    packages = f"{PACKAGES} {SID_PACKAGES}" if suite == "sid" else PACKAGES
+    script = (
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -o Acquire::Check-Valid-Until=false update -qq && "
+        f"apt-get install -y -qq --no-install-recommends {packages}"
+    )
+    run(unfinished, ["sh", "-c", script], network=True, timeout=1800)
     unfinished.rename(root)
 
 

@@ -56,8 +56,8 @@ class Desktop:
 
     def start(self, command: Sequence[str], log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[Any]:
         """Start a program on the screen; it ends with the desktop."""
-        values = {"DISPLAY": f":{self._number}", "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": self.inner(self.folder)}
-        pairs = [f"{name}={value}" for name, value in {**values, **environment}.items()]
+        values = {"DISPLAY": f":{self._number}", "LIBGL_ALWAYS_SOFTWARE": "1", **environment}
+        pairs = [f"{name}={value}" for name, value in values.items()]
         process = subprocess.Popen(
             debian.inside(self.root, ["env", *pairs, *command]),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -121,15 +121,19 @@ class Blender:
         self.desktop, self._log = desktop, log
         self._asked = 0
         self.resources = desktop.folder / "resources"
+        home, temporary = desktop.folder / "home", desktop.folder / "tmp"
+        for folder in (self.resources, home, temporary):
+            folder.mkdir()
         self.environment = {
             "FACEWRIGHT_WINDOW": desktop.inner(desktop.folder),
             "BLENDER_USER_RESOURCES": desktop.inner(self.resources),
+            "HOME": desktop.inner(home),
+            "TMPDIR": desktop.inner(temporary),
             "OMP_NUM_THREADS": "2",
         }
 
     def install(self, zip_file: Path) -> None:
         """Install and enable the extension the way Blender's command line does, without a network."""
-        self.resources.mkdir(parents=True, exist_ok=True)
         copy = self.desktop.folder / zip_file.name
         shutil.copy(zip_file, copy)
         pairs = [f"{name}={value}" for name, value in self.environment.items()]

@@ -84,6 +84,50 @@ def hovered():
     return None
 
 
+def heads():
+    """What a person would count on each head of the scene."""
+    return [
+        {
+            "name": obj.name,
+            "vertices": len(obj.data.vertices),
+            "keys": 0 if obj.data.shape_keys is None else len(obj.data.shape_keys.key_blocks) - 1,
+            "armature": obj.find_armature() is not None,
+            "images": len({node.image for slot in obj.material_slots if slot.material and slot.material.use_nodes
+                           for node in slot.material.node_tree.nodes if node.type == "TEX_IMAGE" and node.image}),
+            "height_m": round(obj.dimensions.z, 3),
+        }
+        for obj in bpy.context.scene.objects if obj.type == "MESH" and "facewright" in obj
+    ]  # fmt: skip
+
+
+def contents():
+    """Names of everything in the file that a reconstruction could add or change."""
+    kinds = ("objects", "meshes", "armatures", "cameras", "lights", "materials", "images", "shape_keys", "actions")
+    found = {kind: {item.name for item in getattr(bpy.data, kind)} for kind in (*kinds, "collections", "worlds")}
+    found["images"] -= {"Render Result", "Viewer Node"}
+    return {kind: sorted(names) for kind, names in found.items()}
+
+
+def value(key, head=0):
+    """A shape key's value on one of the scene's heads."""
+    obj = [obj for obj in bpy.context.scene.objects if obj.type == "MESH" and "facewright" in obj][head]
+    return round(obj.data.shape_keys.key_blocks[key].value, 4)
+
+
+def curves(head=0):
+    """{data path: [[frame, value], ...]} of the action on a head's shape keys."""
+    obj = [obj for obj in bpy.context.scene.objects if obj.type == "MESH" and "facewright" in obj][head]
+    data = obj.data.shape_keys.animation_data
+    if data is None or data.action is None:
+        return {}
+    action = data.action
+    if hasattr(action, "fcurves"):
+        found = action.fcurves
+    else:
+        found = action.layers[0].strips[0].channelbag(data.action_slot).fcurves
+    return {curve.data_path: [[round(n, 3) for n in key.co] for key in curve.keyframe_points] for curve in found}
+
+
 def words(text):
     """Write how Blender's interface draws a text to ``words.npy``: (H, W) coverage, 0..255."""
     preferences = bpy.context.preferences

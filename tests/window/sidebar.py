@@ -60,6 +60,24 @@ class Sidebar:
         self._desktop.click(*box.centre)
         return box
 
+    def find_slider(self, label: str, name: str) -> tuple[float, float]:
+        """The middle of the slider of a shape key, in a row with this label, as Blender confirms under the pointer.
+
+        Raises WordsMissing.
+        """
+        self.find(label)
+        for row in self._reader.find(label, self.box):
+            y = row.centre[1]
+            over = []
+            for x in range(self.box.left + 20, self.box.left + self.box.width - 30, 10):
+                self._desktop.move(x, y)
+                under = self._blender.ask("hovered()")
+                if under and under[1] == "value" and f'["{name}"]' in under[0]:
+                    over.append(x)
+            if over:
+                return sum(over) / len(over), y
+        raise WordsMissing(f'no slider of {name} in a row that reads "{label}"')
+
     def shows(self, text: str) -> bool:
         """Whether a text can be read without scrolling."""
         return bool(self._reader.find(text, self.box))
