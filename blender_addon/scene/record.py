@@ -6,9 +6,10 @@ carry the same, so that any part that is left can bring back the others. Heads o
     versions            name -> version
     bundle              folder of the head bundle that the geometry comes from
     textures            folder of the bundle that the textures come from
-    photo               name, sha256, width, height (pixels), box (x, y, width, height of the face); path if known
+    photo               name, sha256, width, height (pixels), box (x, y, width, height of the face), face (its
+                        number), focal_length_mm (the photo's own); path, where the photo lay
     photo_sha256        the same sum, where earlier versions look for it
-    model               name of the face model
+    model, model_sha256 the face model
     settings            head.json's settings as JSON
     identity, expression, camera, rotation, translation_mm, jaw_open_degrees
     size_factor         how often its size was changed since: millimetres now per millimetre of the bundle
@@ -41,14 +42,15 @@ def describe(head: Head, jaw_open_degrees: float) -> dict[str, Any]:
     """The record of a head that has just been built. Entries that the bundle lacks are left out."""
     source = head.record
     photo, settings = source.get("photo", {}), source.get("settings", {})
-    known = ("name", "sha256", "width", "height", "box")
+    known = ("name", "sha256", "width", "height", "box", "face", "focal_length_mm")
     record = {
         "versions": {str(k): str(v) for k, v in source.get("versions", {}).items()},
         "bundle": str(head.photo.parent),
         "textures": str(head.albedo.parent.parent),
-        "photo": {key: photo[key] for key in known if key in photo},
+        "photo": {key: photo[key] for key in known if photo.get(key) is not None},
         "photo_sha256": str(photo.get("sha256", "")),
         "model": str(source.get("model", {}).get("name", "")),
+        "model_sha256": str(source.get("model", {}).get("sha256", "")),
         "settings": json.dumps(settings),
         "identity": [float(value) for value in source.get("identity", [])],
         "expression": dict(head.expression),

@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend_door import FaceError, Head
+from ..heads import heads_in_file
 from .materials import load_image
+from .views import View, borrow, borrowed, give_back
 
 SEEN = "facewright_seen"
 """Point attribute: 1 seen, 0 completed, in between where both are blended; -1 where there is no skin."""
 COLOURS = "facewright_seen_colours"
+BEFORE = "facewright_before_seen"
+"""Custom property of a head's object while it is coloured: the colour attribute that was active before."""
+PURPOSE = "seen"
 SAMPLED_PX = 512
 """The visibility map is read at this size: its edges are soft, and a vertex covers several of its pixels."""
 
@@ -57,6 +62,32 @@ def seen_of_vertices(head: Head) -> NDArray[np.float32]:
     return seen
 
 
+def is_shown(view: View) -> bool:
+    """Whether the view shows what was seen and was not given back yet."""
+    return borrowed(view, PURPOSE) is not None
+
+
+def toggle(view: View, head: bpy.types.Object) -> bool:
+    """Colour the head and let the view show colours, or take both back; True where they are shown now.
+
+    Raises NothingKnown where the head does not say what was seen.
+    """
+    shading = view.space.shading
+    before = give_back(view, PURPOSE)
+    if before is not None:
+        shading.color_type = before["colour"]
+        shading.type = before["type"]
+        for painted in heads_in_file():
+            hide_colours(painted)
+        return False
+    show_colours(head)
+    type_before = shading.type
+    shading.type = "SOLID"  # each way of shading has a colour of its own
+    borrow(view, PURPOSE, {"type": type_before, "colour": shading.color_type})
+    shading.color_type = "VERTEX"
+    return True
+
+
 def show_colours(obj: bpy.types.Object) -> None:
     """Paint the mesh by what was seen. Raises NothingKnown where it does not say."""
     mesh = obj.data
@@ -71,24 +102,22 @@ def show_colours(obj: bpy.types.Object) -> None:
     colours = np.ones((len(seen), 4), np.float32)
     colours[:, :3] = share * SEEN_COLOUR + (1.0 - share) * COMPLETED_COLOUR
     colours[seen < 0.0, :3] = OTHER_COLOUR
-    painted = mesh.color_attributes.get(COLOURS) or mesh.color_attributes.new(COLOURS, "FLOAT_COLOR", "POINT")
-    painted.data.foreach_set("color", colours.ravel())
-    mesh.color_attributes.active_color = painted
+    layers = mesh.color_attributes
+    if COLOURS not in layers:
+        obj[BEFORE] = "" if layers.active_color is None else layers.active_color.name
+        layers.new(COLOURS, "FLOAT_COLOR", "POINT")
+    layers[COLOURS].data.foreach_set("color", colours.ravel())
+    layers.active_color = layers[COLOURS]
     mesh.update()
 
 
-def hide_colours(obj: bpy.types.Object, active: str) -> None:
-    """Take the colours away; ``active`` is the colour attribute that was active before, or ""."""
-    colours = obj.data.color_attributes
-    painted = colours.get(COLOURS)
-    if painted is not None:
-        colours.remove(painted)
-    if active in colours:
-        colours.active_color = colours[active]
-    obj.data.update()
-
-
-def active_colours(obj: bpy.types.Object) -> str:
-    """Name of the active colour attribute, or ""."""
-    active = obj.data.color_attributes.active_color
-    return "" if active is None else active.name
+def hide_colours(obj: bpy.types.Object) -> None:
+    """Take the colours of a mesh away and make the colour attribute active again that was before."""
+    layers = obj.data.color_attributes
+    if COLOURS in layers and obj.data.is_editable:
+        layers.remove(layers[COLOURS])
+        obj.data.update()
+    if BEFORE in obj:
+        if obj[BEFORE] in layers:
+            layers.active_color = layers[obj[BEFORE]]
+        del obj[BEFORE]
