@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..backend_door import ARKIT_NAMES
 from ..heads import parts_of, shape_keys
 from ..scene.curves import AnimationLocked, ensure_fcurve
+from ..scene.links import driven, links, value_path
 from ..scene.skinning import EYE_LEFT, EYE_RIGHT, HEAD, NECK
 from .key_reduction import Keys, reduce_keys
 from .performance import EYES_BONES, Performance, TakeSettings, perform
@@ -57,9 +58,7 @@ def apply_take(
         warnings.append(f"The head lacks {len(ARKIT_NAMES) - len(weights)} of the 52 shape keys.")
     if not weights:
         raise AnimationLocked("This head has no shape keys left; rebuild it first.")
-    driven = _driven(keys, weights)
-    if driven:
-        warnings.append(f"{driven} shape keys are driven, as by Link Left and Right, and follow their driver.")
+    warnings += _sentences_about_drivers(keys, weights)
     armature = parts_of(head).armature
     turns = _turn_channels(armature, performance, settings)
     warnings += _sentences_about_turns(take, settings, armature, bool(turns))
@@ -84,16 +83,21 @@ def _weight_channels(
     for k, name in enumerate(ARKIT_NAMES):
         own = names.get(name.lower())
         if own is not None:
-            path = f'key_blocks["{bpy.utils.escape_identifier(own)}"].value'
-            yield _Channel(path, 0, reduce_keys(performance.frames, performance.weights[:, k], tolerance))
+            keys = reduce_keys(performance.frames, performance.weights[:, k], tolerance)
+            yield _Channel(value_path(own), 0, keys)
 
 
-def _driven(keys: bpy.types.Key, channels: list[_Channel]) -> int:
-    """How many of the channels have a driver, which wins over curves."""
-    if keys.animation_data is None:
-        return 0
-    driven = {driver.data_path for driver in keys.animation_data.drivers}
-    return sum(channel.data_path in driven for channel in channels)
+def _sentences_about_drivers(keys: bpy.types.Key, channels: list[_Channel]) -> list[str]:
+    """A driver wins over curves: say which of the take's values will not show."""
+    followers = links(keys)
+    paths = {channel.data_path for channel in channels}
+    other = [name for name in driven(keys) if name not in followers and value_path(name) in paths]
+    sentences = []
+    if followers:
+        sentences.append("The right side is linked to the left; unlink the sides to see the take's own.")
+    if other:
+        sentences.append(f"{len(other)} shape keys have drivers, which win over the take.")
+    return sentences
 
 
 def _turn_channels(

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend_door import ARKIT_NAMES
+from ..expressions.table import REGIONS, region_names
 from .filtering import quiet_neutral, sample, smooth, subtract_neutral
 from .rotations import conjugate, continuous, eye_rotations, head_rotations, multiply
 from .take import Take, TakeUnreadable
-
-REGIONS = ("brow", "eye", "cheek", "nose", "jaw", "mouth", "tongue")
-"""What the names of blendshapes begin with."""
 
 OnFrames = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -30,7 +28,8 @@ class TakeSettings:
     start_frame: scene frame of the first row. cubic: between rows, smooth rather than straight. neutral: what
     counts as the resting face: nothing, the one at the scene frame ``neutral_frame``, or the quietest part's
     median. smoothing_seconds: width of the filter, 0 for none. tolerance: how far, in weight (or radians), curves
-    may leave the recorded values to save keys; 0 keys every frame. gains: factor by region. head: turn neck and
+    may leave the recorded values to save keys; 0 keys every frame. gains: factor by the key of a
+    region (``expressions/table``), 1 where it is not named. head: turn neck and
     head, the neck by ``neck_share`` of it; flips: nod, turn, tilt the other way. eyes: what turns the eyeballs.
     """
 
@@ -71,8 +70,7 @@ def perform(take: Take, settings: TakeSettings, frames_per_second: float) -> Per
     if rows is not None:
         raw = subtract_neutral(raw, np.nanmedian(take.weights[rows], axis=0))
     weights = on_frames(raw)
-    factors = np.array([_gain(name, settings.gains) for name in ARKIT_NAMES])
-    weights = np.clip(weights * factors, 0.0, 1.0)
+    weights = np.clip(weights * _factors(settings.gains), 0.0, 1.0)
 
     head = None
     if settings.head and take.head is not None:
@@ -131,6 +129,7 @@ def _filtered(
     return sample(seconds, values, times, settings.cubic)
 
 
-def _gain(name: str, gains: dict[str, float]) -> float:
-    region = next(region for region in REGIONS if name.startswith(region))
-    return gains.get(region, 1.0)
+def _factors(gains: dict[str, float]) -> NDArray[np.float64]:
+    """(52,) the factor of each blendshape."""
+    by_name = {name: gains.get(region.key, 1.0) for region in REGIONS for name in region_names(region.key)}
+    return np.array([by_name[name] for name in ARKIT_NAMES])
