@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ARKIT_NAMES", "BACKEND_PARENT", "KEY_EXPRESSIONS", "BundleInvalid", "FaceError", "Head",
-    "MissingDependency", "OutputUnwritable", "PhotoCamera", "cache_dir", "read_head", "refuse_unless_untouched",
-    "remove_partial", "worker_module",
+    "ARKIT_NAMES", "BACKEND_PARENT", "KEY_EXPRESSIONS", "BundleInvalid", "Density", "FaceError", "Head",
+    "MissingDependency", "OutputUnwritable", "PhotoCamera", "TopologyMismatch", "cache_dir", "read_head",
+    "reduce_head", "refuse_unless_untouched", "remove_partial", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -28,6 +28,7 @@ _errors = import_module(f"{BACKEND}.errors")
 _face_model = import_module(f"{BACKEND}.face_model.base")
 _bundle = import_module(f"{BACKEND}.head.bundle")
 _key_expressions = import_module(f"{BACKEND}.face_model.key_expressions")
+_level_of_detail = import_module(f"{BACKEND}.mesh.level_of_detail")
 _output_folder = import_module(f"{BACKEND}.head.output_folder")
 _topology = import_module(f"{BACKEND}.mesh.topology")
 
@@ -35,9 +36,12 @@ FaceError = _errors.FaceError
 BundleInvalid = _errors.BundleInvalid
 MissingDependency = _errors.MissingDependency
 OutputUnwritable = _errors.OutputUnwritable
+TopologyMismatch = _errors.TopologyMismatch
 
 ARKIT_NAMES: tuple[str, ...] = _face_model.ARKIT_NAMES
 KEY_EXPRESSIONS: Mapping[str, Mapping[str, float]] = _key_expressions.KEY_EXPRESSIONS
+Density = _level_of_detail.Density
+reduce_head = _level_of_detail.reduce_head
 cache_dir = _config.cache_dir
 remove_partial = _output_folder.remove_partial
 
