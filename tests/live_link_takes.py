@@ -2,7 +2,8 @@
 
 The layout was read off takes of the app: one header line, PascalCase names in the app's own order (jawRight
 before jawLeft, mouthRight before mouthLeft), ``BlendShapeCount`` 61, ten decimals, timecodes ``HH:MM:SS:FF.sss``
-that count 60 frames a second, Unix line ends. The values are made here; no recording of a person is in this repository.
+that count 60 frames a second, Unix line ends. The values are made here; no recording of a person is in
+this repository.
 """
 
 from __future__ import annotations
