@@ -63,9 +63,10 @@ def _sentence(done: Cleared) -> str:
 
 
 def _bundles_in_use() -> frozenset[Path]:
-    """The bundles that heads of the open file came from, in any of its scenes."""
-    records = (record_of(obj) for obj in bpy.data.objects if is_head(obj))
-    return frozenset(Path(bpy.path.abspath(record["bundle"])) for record in records if record.get("bundle"))
+    """The bundles that heads of the open file, in any of its scenes, and their textures came from."""
+    records = [record_of(obj) for obj in bpy.data.objects if is_head(obj)]
+    places = [record.get(name) for record in records for name in ("bundle", "textures")]
+    return frozenset(Path(bpy.path.abspath(place)) for place in places if place)
 
 
 CLASSES = (FACEWRIGHT_OT_show_heads_folder, FACEWRIGHT_OT_clear_heads)

@@ -81,11 +81,11 @@ def test_clear_where_there_is_no_folder_deletes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_operator_keeps_the_bundles_of_the_open_file(registered: None, bundle: Path, place: Path) -> None:
-    plain, used = _bundles(bundle, place / "heads", "plain", "used")
+    plain, used, textures = _bundles(bundle, place / "heads", "plain", "used", "textures of another size")
     mesh = bpy.data.objects.new("a head by its record alone", bpy.data.meshes.new("m"))
-    mesh["facewright"] = {"bundle": str(used)}
+    mesh["facewright"] = {"bundle": str(used), "textures": str(textures)}
     assert bpy.ops.facewright.clear_heads() == {"FINISHED"}
-    assert used.is_dir() and not plain.exists()
+    assert used.is_dir() and textures.is_dir() and not plain.exists()
 
 
 def test_size_is_measured_once_and_anew_after_clearing(bundle: Path, tmp_path: Path) -> None:

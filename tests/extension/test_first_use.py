@@ -1,0 +1,156 @@
+"""What an artist without a network does with the zip: install, pick a photo, reconstruct, save.
+
+Nothing of the checkout takes part: the processes see Blender's Python, the zip, the photo and an output folder.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from clean_environment import CleanEnvironment, Ran
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1]
+WHEELS = {"scipy", "cv2", "onnxruntime", "PIL"}
+PACKAGE = "bl_ext.user_default.facewright"
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("output")
+
+
+@pytest.fixture(scope="module")
+def used(environment: CleanEnvironment, extension_zip: Path, photo: Path, output: Path) -> Ran:
+    """The extension after its first use."""
+    return environment.run(HERE / "inside_first_use.py", extension_zip, photo, output)
+
+
+def _below(path: str, folder: Path) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def _worker(used: Ran) -> int:
+    """The process that reconstructed: the one that loaded the networks' library."""
+    (pid,) = {
+        entry["pid"]
+        for entry in used.guard
+        if entry["event"] == "modules" and "onnxruntime" in entry["files"]
+    }  # fmt: skip
+    return pid
+
+
+def _modules(used: Ran, pid: int) -> dict[str, str]:
+    """Files of all modules of a process when it ended."""
+    return next(e["files"] for e in used.guard if e["event"] == "modules" and e["pid"] == pid)
+
+
+def test_the_zip_fits_the_platform(extension_zip: Path) -> None:
+    assert extension_zip.stat().st_size <= 150e6
+    with zipfile.ZipFile(extension_zip) as archive:
+        manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
+        names = archive.namelist()
+    wheels = {Path(wheel).name.partition("-")[0] for wheel in manifest["wheels"]}
+    assert wheels == {"scipy", "onnxruntime", "opencv_python_headless", "pillow"}, "never numpy"
+    assert set(manifest["permissions"]) == {"files"}
+    assert [name for name in names if "LICENSE" in name.upper()]
+
+
+def test_enabling_loads_the_extension_and_nothing_heavy(used: Ran, environment: CleanEnvironment) -> None:
+    assert used.answers["before install"] is False
+    modules = used.answers["modules after enabling"]
+    assert _below(modules[PACKAGE], environment.user)
+    assert _below(modules[f"{PACKAGE}.backend.head.bundle"], environment.user)
+    assert not {name.partition(".")[0] for name in modules} & WHEELS
+
+
+def test_reconstructing_loads_nothing_heavy_into_blender(used: Ran) -> None:
+    modules = {name.partition(".")[0] for name in used.answers["modules after reconstructing"]}
+    assert not modules & WHEELS
+
+
+def test_the_worker_uses_the_extension_and_its_wheels(used: Ran, environment: CleanEnvironment) -> None:
+    modules = _modules(used, _worker(used))
+    for name in WHEELS:
+        assert _below(modules[name], environment.user / "extensions" / ".local"), modules[name]
+    assert _below(modules["numpy"], environment.folder / "python"), "numpy is Blender's own"
+    assert _below(modules["backend.api"], environment.user / "extensions" / "user_default" / "facewright")
+
+
+def test_nothing_comes_from_the_checkout(used: Ran) -> None:
+    for entry in used.guard:
+        if entry["event"] == "modules":
+            from_checkout = [file for file in entry["files"].values() if _below(file, CHECKOUT)]
+            assert not from_checkout
+        elif entry["event"] in ("read", "write"):
+            assert not _below(entry["path"], CHECKOUT), entry
+
+
+def test_nobody_asks_for_the_network(used: Ran) -> None:
+    assert [entry for entry in used.guard if entry["event"] == "network"] == []
+
+
+def test_files_are_written_only_where_they_may(
+    used: Ran, environment: CleanEnvironment, output: Path
+) -> None:
+    own = (environment.user, output, environment.temporary)
+    allowed = (*own, environment.folder / "answers.jsonl", Path("/dev/null"))
+    for entry in used.guard:
+        if entry["event"] == "write" and not entry["path"].endswith(".pyc") and "__pycache__" not in entry["path"]:
+            assert any(_below(entry["path"], place) for place in allowed), entry
+    # What compiled code writes: Blender its folder of thumbnails and one for its session, nobody anything else.
+    left = [path for path in environment.home.rglob("*") if path.is_file()]
+    assert [path for path in left if not _below(str(path), environment.home / ".cache" / "thumbnails")] == []
+    assert [path.name for path in environment.temporary.iterdir() if not path.name.startswith("blender_")] == []
+    assert {path.name for path in output.iterdir()} == {"holiday.heic", "scene.blend"}
+
+
+def test_what_the_extension_writes_lies_in_its_user_folder(used: Ran, environment: CleanEnvironment) -> None:
+    folder = Path(used.answers["user folder"])
+    assert _below(str(folder), environment.user)
+    installed = environment.user / "extensions" / "user_default" / "facewright"
+    for entry in used.guard:
+        if entry["event"] == "write" and entry["pid"] == _worker(used) and not _below(entry["path"], installed):
+            in_temporary = _below(entry["path"], environment.temporary) or entry["path"] == "/dev/null"
+            assert _below(entry["path"], folder) or in_temporary, entry
+    assert (folder / "heads").is_dir() and (folder / "logs").is_dir()
+
+
+def test_the_head_is_whole(used: Ran) -> None:
+    answers = used.answers
+    assert answers["reconstruct"] == ["FINISHED"]
+    assert len(answers["shape keys"]) == 53 and answers["shape keys"][0] == "Basis"
+    assert min(answers["moved"].values()) > 0.0005, "a blendshape that moves nothing"
+    assert {"jawOpen", "eyeBlinkLeft", "tongueOut"} <= set(answers["shape keys"])
+    width, depth, height = answers["size"]
+    assert 0.13 < width < 0.25 and 0.15 < depth < 0.30 and 0.22 < height < 0.42, "metres"
+    assert {"head", "jaw"} <= {bone.lower() for bone in answers["bones"]}
+
+
+def test_the_head_is_like_the_photo(used: Ran) -> None:
+    record = used.answers["record"]
+    assert record["residual"]["relative"] < 0.03, "mean landmark distance over the pupils' distance"
+    assert 55.0 < record["scale"]["pupils_mm"] < 72.0
+    assert 0.3 < record["seen_percent"] / 100.0 < 0.9
+
+
+def test_the_textures_are_in_the_file(used: Ran) -> None:
+    sizes = {name: size for name, size, _, _ in used.answers["images"]}
+    assert [1024, 1024] in sizes.values()
+    assert len(sizes) >= 4
+    assert all(packed for _, _, packed, _ in used.answers["images"])
+
+
+def test_a_format_that_blenders_python_cannot_read_is_one_sentence(used: Ran) -> None:
+    said = used.answers["HEIC"]
+    assert "holiday.heic" in said and "JPEG" in said
+    assert "Traceback" not in said and "no error" not in said
+    assert used.answers["objects after a refusal"] == 0
+
+
+def test_blender_says_nothing_alarming(used: Ran) -> None:
+    assert "Traceback" not in used.output, used.output
+    assert "Warning" not in used.output, used.output
