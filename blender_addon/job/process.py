@@ -173,8 +173,8 @@ class WorkerProcess:
             return
         if event["event"] == "hello":
             self._greeted = True
-        if event["event"] == "error" and event.get("kind") == "Unexpected":
-            event["log"] = str(self.log)
+        if event["event"] == "error":
+            event["log"] = str(self.log) if event.get("kind") == "Unexpected" else None
         if self._prepare is not None and event["event"] in ("result", "faces") and not self._answered:
             try:
                 event["prepared"] = self._prepare(event)
