@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import bpy
 
 from ..heads import shape_keys
 from .curves import AnimationLocked, fcurves_of, find_fcurve, remove_fcurve
-from .expression import settable
+from .expression import pose, settable
 from .links import name_of_path, value_path
 
 SAME_FRAME = 0.01
@@ -97,6 +97,13 @@ def auto_key(context: bpy.types.Context, head: bpy.types.Object, names: Iterable
     if tools.use_keyframe_cycle_aware:
         options.add("INSERTKEY_CYCLE_AWARE")
     return insert_keys(head, names, context.scene.frame_current_final, frozenset(options))
+
+
+def show(context: bpy.types.Context, head: bpy.types.Object, weights: Mapping[str, float]) -> int:
+    """Set the named blendshapes and key them where auto-keying asks for it; returns how many changed."""
+    changed = pose(head, weights)
+    auto_key(context, head, changed)
+    return len(changed)
 
 
 def _check_editable(keys: bpy.types.Key) -> None:
