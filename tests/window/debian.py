@@ -13,13 +13,14 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-# trixie: Blender 4.3 with Python 3.13; sid: Blender 5.2 with Python 3.14
+# trixie: Blender 4.3 with Python 3.13, which takes the zip's wheels for that Python.
+# sid: Blender 5.2 with Python 3.14, for which there are none, so that Debian's own packages stand in for them.
 SUITES = ("trixie", "sid")
 PACKAGES = (
     "blender xvfb xauth xdotool imagemagick libgl1-mesa-dri libegl1 libgl1 libglx-mesa0 libegl-mesa0 "
     "python3-numpy python3-zstandard python3-requests"
 )
-SID_PACKAGES = "python3-cattr"
+SID_PACKAGES = "python3-cattr python3-scipy python3-opencv python3-pil python3-onnxruntime"
 # proc belongs to the new process namespace; a development system may have dev mounted already.
 ENTER = (
     'mount -t proc proc "$0/proc" && { mountpoint -q "$0/dev" || mount -t devtmpfs dev "$0/dev"; } && '

@@ -144,7 +144,9 @@ class Blender:
     def start(self, scripts: Sequence[Path] = ()) -> None:
         """Open the window and wait until the observer answers."""
         d = self.desktop
-        command = ["blender", "--offline-mode", "-p", "0", "0", str(d.width), str(d.height)]
+        # Vulkan, newer versions' first choice, has no software driver here; 4.3 knows OpenGL by the same name.
+        command = ["blender", "--offline-mode", "--gpu-backend", "opengl"]
+        command += ["-p", "0", "0", str(d.width), str(d.height)]
         for script in (OBSERVER, *scripts):
             shutil.copy(script, d.folder / script.name)
             command += ["--python", d.inner(d.folder / script.name)]

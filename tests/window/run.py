@@ -3,10 +3,11 @@
     python tests/window/run.py                     # the walk through the whole panel; screenshots in dist/window/
     python tests/window/run.py --script FILE.py    # instead: run a file in the windowed Blender, to its end
 
-The first run makes a Debian system with Blender 4.3.2 in ``.cache/window/`` (needs root, debootstrap, 2 GB); later
-ones use it again, as ``--chroot`` uses one from elsewhere. The extension is built as a zip, installed without a
-network into a user folder of its own, and clicked through by mouse and keyboard. Debian's Blender has Python 3.13,
-so it gets the zip for that Python with its lowest Blender version lowered.
+The first run makes a Debian system with Blender 4.3 in ``.cache/window/`` (needs root, debootstrap, 2 GB); later
+ones use it again, as ``--chroot`` uses one from elsewhere, and ``--suite sid`` makes one with Blender 5.2. The
+extension is built as a zip, installed without a network into a user folder of its own, and clicked through by mouse
+and keyboard. Debian's Blender 4.3 has Python 3.13, so it gets the zip for that Python with its lowest Blender
+version lowered.
 
 A script that is run this way finds the demo photo's path in ``FACEWRIGHT_PHOTO`` and a folder to write to in
 ``FACEWRIGHT_OUT``; it ends by quitting Blender. What it prints is shown, what it writes is kept.
@@ -15,14 +16,17 @@ A script that is run this way finds the demo photo's path in ``FACEWRIGHT_PHOTO`
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import debian
+import walkthrough
 from desktop import Blender, BlenderGone, Desktop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +43,21 @@ def build_zip() -> Path:
     subprocess.run([*command, "--blender-min", "4.2.0", "--output", str(output)], check=True)
     (built,) = output.glob("*.zip")
     return built
+
+
+def without_wheels(zip_file: Path) -> Path:
+    """The same extension for a Python that the wheels are not for, where the system has the packages itself."""
+    target = CACHE / "zip" / f"{zip_file.stem}-without-wheels.zip"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(zip_file) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith(".whl"):
+                continue
+            if name.endswith("blender_manifest.toml"):
+                content = re.sub(rb"(?ms)^wheels = \[.*?^\]\n", b"", content)
+            made.writestr(name, content)
+    return target
 
 
 def demo_photo() -> Path:
@@ -82,25 +101,27 @@ def run_script(root: Path, zip_file: Path, script: Path, photo: Path, out: Path,
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chroot", type=Path, default=CACHE / "system", help="a Debian system with Blender in it")
+    parser.add_argument("--suite", choices=debian.SUITES, default=debian.SUITES[0], help="Debian's name")
+    parser.add_argument("--chroot", type=Path, help="a Debian system of that suite with Blender in it")
     parser.add_argument("--zip", type=Path, help="a built extension (default: build it now)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for screenshots and Blender's log")
     parser.add_argument("--script", type=Path, help="run this file in the windowed Blender instead of the walk")
+    parts = [part.__name__ for part in walkthrough.PARTS]
+    parser.add_argument("--only", nargs="+", default=[], choices=parts, help="these parts of the walk")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for --script")
     options = parser.parse_args()
     # So that "kill" and a closed terminal end what was started, like Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     try:
-        print(debian.prepare(options.chroot.resolve()))
+        root = (options.chroot or CACHE / options.suite).resolve()
+        print(debian.prepare(root, options.suite))
         zip_file, photo = options.zip or build_zip(), demo_photo()
+        if options.suite == "sid":
+            zip_file = without_wheels(zip_file)
         if options.script:
-            return run_script(
-                options.chroot.resolve(), zip_file, options.script, photo, options.out, options.timeout
-            )
-        import walkthrough
-
-        return walkthrough.walk(options.chroot.resolve(), zip_file, photo, options.out)
+            return run_script(root, zip_file, options.script, photo, options.out, options.timeout)
+        return walkthrough.walk(root, zip_file, photo, options.out, options.only)
     except (debian.MachineUnsuitable, BlenderGone) as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,18 +10,19 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 from desktop import Blender, BlenderGone, Desktop
-from reading import Reader, WordsMissing
+from reading import Box, Reader, WordsMissing
 from sidebar import Sidebar
 
 TAB = "Facewright"
 TROUBLE = re.compile(r"Traceback|^\w*Error\b|Exception|rna_uiItem|unknown property|^Error:|WARN.*bpy", re.MULTILINE)
+CROSS_FROM_RIGHT = 48  # pixels
 RECONSTRUCT_S = 180  # a loaded machine that draws by software
 
 
@@ -78,8 +79,8 @@ class Walk:
         self.desktop.key("ctrl+shift+z")
         time.sleep(0.5)
 
-    def pick_file(self, name: str, folder: str | None = None) -> None:
-        """Choose a file in Blender's file selector: type the folder, click the file, confirm."""
+    def in_folder(self, folder: str = "") -> None:
+        """Go to a folder (the photos') in Blender's file selector by typing it."""
         self.blender.wait("areas('FILE_BROWSER')", 15)
         left, top, width, height = self.blender.ask("region('WINDOW', 'FILE_BROWSER')")
         self.desktop.move(left + width / 2, top + height * 0.8)
@@ -87,8 +88,12 @@ class Walk:
         self.desktop.key("ctrl+l", "ctrl+a")
         self.desktop.type((folder or self.photos) + "/")
         self.desktop.key("Return")
-        time.sleep(1)
-        self.desktop.click(*self.reader.one(name).centre)
+        time.sleep(1.5)  # thumbnails
+
+    def pick_file(self, name: str) -> None:
+        """Click a file in the file selector and confirm."""
+        left, top, width, height = self.blender.ask("region('WINDOW', 'FILE_BROWSER')")
+        self.desktop.click(*self.reader.one(name, Box(left, top, width, height)).centre)
         self.desktop.key("Return")
         self.blender.wait("not areas('FILE_BROWSER')", 15)
 
@@ -107,8 +112,8 @@ def make_photos(folder: Path, portrait: Path) -> None:
     cv2.imwrite(str(folder / "empty.png"), np.full((600, 800, 3), (120, 150, 170), np.uint8))
 
 
-def walk(root: Path, zip_file: Path, photo: Path, out: Path) -> int:
-    """Walk through the panel. Returns 0 when every step went well, else 1."""
+def walk(root: Path, zip_file: Path, photo: Path, out: Path, only: Sequence[str] = ()) -> int:
+    """Walk through the panel, or some parts of it. Returns 0 when every step went well, else 1."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     with Desktop(root) as desktop:
@@ -122,7 +127,8 @@ def walk(root: Path, zip_file: Path, photo: Path, out: Path) -> int:
         tour = Walk(desktop, blender, out, photos)
         try:
             for part in PARTS:
-                part(tour)
+                if not only or part.__name__ in only:
+                    part(tour)
         except BlenderGone as error:
             tour.failures.append(str(error))
             print(error)
@@ -131,9 +137,123 @@ def walk(root: Path, zip_file: Path, photo: Path, out: Path) -> int:
 
 
 def open_panel(tour: Walk) -> None:
+    """The tab, before anything was chosen."""
     with tour.step("panel"):
         tour.sidebar.open(TAB)
-        tour.sidebar.find("Photo")
+        tour.sidebar.find("Reconstruct")
+    with tour.step("default cube deleted"):
+        tour.over_view()
+        tour.desktop.key("Delete")
+        tour.blender.wait("'Cube' not in bpy.data.objects or not bpy.context.scene.objects.get('Cube')", 5)
 
 
-PARTS: tuple[Callable[[Walk], None], ...] = (open_panel,)
+def choose_photo(tour: Walk) -> None:
+    """A photo without a face, a group photo, one face of it, then a portrait; undo and redo of the choice."""
+    blender, sidebar = tour.blender, tour.sidebar
+    found = "bpy.context.window_manager.facewright_found"
+    with tour.step("file selector"):
+        sidebar.click("Choose Photo...")
+        blender.wait("areas('FILE_BROWSER')", 15)
+        tour.in_folder()
+    with tour.step("photo without a face"):
+        tour.pick_file("empty.png")
+        blender.wait(f"{found}.state == 'DONE'", 30)
+        assert blender.ask(f"[len({found}.faces), bool({found}.message)]") == [0, True]
+    with tour.step("several faces"):
+        sidebar.click("empty.png")
+        tour.in_folder()
+        tour.pick_file("group.jpg")
+        blender.wait(f"{found}.state == 'DONE' and len({found}.faces) == 2", 30)
+    with tour.step("second face chosen"):
+        box = sidebar.find("1")
+        tour.desktop.click(*sidebar.find("2").centre)
+        blender.wait("bpy.context.scene.facewright_photo.face == 2", 5)
+        assert box
+    with tour.step("portrait"):
+        sidebar.click("group.jpg")
+        tour.in_folder()
+        tour.pick_file("astronaut.png")
+        blender.wait(f"{found}.state == 'DONE' and len({found}.faces) == 1", 30)
+        blender.wait("not workers()", 10)
+        path = blender.ask("bpy.context.scene.facewright_photo.filepath")
+        assert path.endswith("/astronaut.png"), path
+        assert blender.ask("bpy.context.scene.facewright_photo.face") in (0, 1)
+    with tour.step("choice undone and redone"):
+        tour.undo()
+        blender.wait("bpy.context.scene.facewright_photo.filepath.endswith('/group.jpg')", 5)
+        tour.redo()
+        blender.wait("bpy.context.scene.facewright_photo.filepath.endswith('/astronaut.png')", 5)
+        blender.wait(f"{found}.state == 'DONE' and len({found}.faces) == 1", 30)
+    with tour.step("settings"):
+        sidebar.click("Settings")
+        sidebar.find("Texture")
+    sidebar.click("Settings")
+
+
+def reconstruct(tour: Walk) -> None:
+    """Cancel by the button, cancel by Esc, and a run to the end, with undo and redo."""
+    blender, sidebar = tour.blender, tour.sidebar
+    before, heads = blender.ask("contents()"), []
+    with tour.step("progress"):
+        button = sidebar.click("Reconstruct")
+        blender.wait("bpy.context.window_manager.facewright.is_running", 10)
+        blender.wait("len(workers()) == 1", 20)
+        seen = watch(tour, until=0.35)
+        assert seen == sorted(seen), f"the progress bar went back: {seen}"
+        assert len(set(seen)) >= 5, f"the progress bar hardly moved: {seen}"
+    with tour.step("cancelled by button"):
+        # The bar stands where the button stood, its cross at the right end, left of the tabs.
+        tour.desktop.click(sidebar.box.left + sidebar.box.width - CROSS_FROM_RIGHT, button.centre[1])
+        gone(tour, before)
+    with tour.step("cancelled by Esc"):
+        sidebar.click("Reconstruct")
+        watch(tour, until=0.2)
+        tour.over_view()
+        tour.desktop.key("Escape")
+        gone(tour, before)
+    with tour.step("reconstructed"):
+        sidebar.click("Reconstruct")
+        blender.wait("bpy.context.window_manager.facewright.is_running", 10)
+        watch(tour, until=0.9)
+        blender.wait("not bpy.context.window_manager.facewright.is_running", 60)
+        blender.wait("not workers()", 10)
+        time.sleep(2)  # shaders compile
+        heads = blender.ask("heads()")
+        assert len(heads) == 1, heads
+        head = heads[0]
+        assert head["keys"] == 52 and head["armature"] and head["images"] >= 4, head
+        assert 0.2 < head["height_m"] < 0.5, head
+    after = blender.ask("contents()")
+    with tour.step("undone"):
+        tour.undo()
+        left = blender.ask("contents()")
+        assert left["objects"] == before["objects"], f"undo left {left['objects']}"
+    with tour.step("redone"):
+        tour.redo()
+        assert blender.ask("contents()") == after
+        assert blender.ask("heads()") == heads
+
+
+def watch(tour: Walk, until: float) -> list[float]:
+    """The progress bar's values until it passes ``until`` or the job ends."""
+    seen: list[float] = []
+    end = time.monotonic() + RECONSTRUCT_S
+    while time.monotonic() < end:
+        running, fraction = tour.blender.ask(
+            "[bpy.context.window_manager.facewright.is_running, bpy.context.window_manager.facewright.fraction]"
+        )
+        if not running or fraction > until:
+            return seen
+        seen.append(round(fraction, 3))
+        time.sleep(0.1)
+    raise TimeoutError(f"the progress bar stands at {seen[-1:]} after {RECONSTRUCT_S} s")
+
+
+def gone(tour: Walk, before: dict[str, list[str]]) -> None:
+    """After a cancel: no job, no worker, nothing in the file that was not there before."""
+    tour.blender.wait("not bpy.context.window_manager.facewright.is_running", 10)
+    tour.blender.wait("not workers()", 10)
+    assert tour.blender.ask("contents()") == before, "a cancelled reconstruction changed the file"
+
+
+PARTS: tuple[Callable[[Walk], None], ...] = (open_panel, choose_photo, reconstruct)
