@@ -1,11 +1,10 @@
 """Watches every Python process of the clean environment, where it is installed as ``sitecustomize``.
 
 One JSON line per event in the file that FACEWRIGHT_TEST_GUARD names: processes that start, every file that Python
-code opens, makes, moves or deletes, every use of the network (which is refused), and at a process's end the files
-of its modules. Files that compiled code writes are found by the tests in the folders that the processes have.
+code opens (its own modules too), makes, moves or deletes, every compiled module, every use of the network (which is
+refused). Files that compiled code writes are found by the tests in the folders that the processes have.
 """
 
-import atexit
 import json
 import os
 import sys
@@ -32,7 +31,7 @@ def _name(path):
 
 
 def _watch(event, arguments):
-    if event not in _CHANGES and event not in _NETWORK and event != "open":
+    if event not in _CHANGES and event not in _NETWORK and event not in ("open", "import"):
         return
     if getattr(_busy, "now", False):
         return
@@ -46,6 +45,9 @@ def _watch(event, arguments):
             writes = bool(flags & _WRITING) if isinstance(flags, int) else False
             if _name(path):
                 _say("write" if writes else "read", path=_name(path))
+        elif event == "import":
+            if arguments[1]:  # only compiled modules say where they are
+                _say("read", path=_name(arguments[1]))
         else:
             for path in arguments[: 2 if event in ("os.rename", "os.link", "os.symlink") else 1]:
                 if _name(path):
@@ -54,11 +56,5 @@ def _watch(event, arguments):
         _busy.now = False
 
 
-def _say_modules():
-    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-    _say("modules", files={name: file for name, file in files.items() if isinstance(file, str)})
-
-
 _say("process", arguments=sys.orig_argv)
 sys.addaudithook(_watch)
-atexit.register(_say_modules)

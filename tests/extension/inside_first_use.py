@@ -90,6 +90,4 @@ try:
 finally:
     sys.stdout.flush()
     sys.stderr.flush()
-    # The guard's last word, which os._exit would skip; bpy itself can hang or crash while an interpreter ends.
-    __import__("sitecustomize")._say_modules()
-    os._exit(0)
+    os._exit(0)  # bpy can hang or crash while an interpreter ends

@@ -33,19 +33,16 @@ def _below(path: str, folder: Path) -> bool:
     return Path(path).is_relative_to(folder)
 
 
-def _worker(used: Ran) -> int:
-    """The process that reconstructed: the one that loaded the networks' library."""
-    (pid,) = {
-        entry["pid"]
-        for entry in used.guard
-        if entry["event"] == "modules" and "onnxruntime" in entry["files"]
-    }  # fmt: skip
-    return pid
+def _workers(used: Ran) -> set[int]:
+    """The processes that the extension started; Blender has one of its own that unpacks extensions."""
+    started = [entry for entry in used.guard if entry["event"] == "process"]
+    return {entry["pid"] for entry in started if any("/facewright/job/" in word for word in entry["arguments"])}
 
 
-def _modules(used: Ran, pid: int) -> dict[str, str]:
-    """Files of all modules of a process when it ended."""
-    return next(e["files"] for e in used.guard if e["event"] == "modules" and e["pid"] == pid)
+def _code(used: Ran, pids: set[int], package: str) -> list[str]:
+    """The files of a package that were imported by these processes."""
+    read = {entry["path"] for entry in used.guard if entry["event"] == "read" and entry["pid"] in pids}
+    return sorted(path for path in read if f"/{package}/" in path and Path(path).suffix in (".py", ".pyc", ".so"))
 
 
 def test_the_zip_fits_the_platform(extension_zip: Path) -> None:
@@ -73,19 +70,21 @@ def test_reconstructing_loads_nothing_heavy_into_blender(used: Ran) -> None:
 
 
 def test_the_worker_uses_the_extension_and_its_wheels(used: Ran, environment: CleanEnvironment) -> None:
-    modules = _modules(used, _worker(used))
-    for name in WHEELS:
-        assert _below(modules[name], environment.user / "extensions" / ".local"), modules[name]
-    assert _below(modules["numpy"], environment.folder / "python"), "numpy is Blender's own"
-    assert _below(modules["backend.api"], environment.user / "extensions" / "user_default" / "facewright")
+    workers = _workers(used)
+    places = {
+        **dict.fromkeys(WHEELS, environment.user / "extensions" / ".local"),
+        "backend/fitting": environment.user / "extensions" / "user_default" / "facewright",
+        "numpy/linalg": environment.folder / "python",  # Blender's own
+    }
+    for package, place in places.items():
+        code = _code(used, workers, package)
+        assert code, f"no worker imported {package}"
+        assert [path for path in code if not _below(path, place)] == []
 
 
 def test_nothing_comes_from_the_checkout(used: Ran) -> None:
     for entry in used.guard:
-        if entry["event"] == "modules":
-            from_checkout = [file for file in entry["files"].values() if _below(file, CHECKOUT)]
-            assert not from_checkout
-        elif entry["event"] in ("read", "write"):
+        if entry["event"] in ("read", "write"):
             assert not _below(entry["path"], CHECKOUT), entry
 
 
@@ -108,14 +107,13 @@ def test_files_are_written_only_where_they_may(
     assert {path.name for path in output.iterdir()} == {"holiday.heic", "scene.blend"}
 
 
-def test_what_the_extension_writes_lies_in_its_user_folder(used: Ran, environment: CleanEnvironment) -> None:
+def test_what_the_worker_writes_lies_in_the_user_folder(used: Ran, environment: CleanEnvironment) -> None:
     folder = Path(used.answers["user folder"])
     assert _below(str(folder), environment.user)
-    installed = environment.user / "extensions" / "user_default" / "facewright"
-    for entry in used.guard:
-        if entry["event"] == "write" and entry["pid"] == _worker(used) and not _below(entry["path"], installed):
-            in_temporary = _below(entry["path"], environment.temporary) or entry["path"] == "/dev/null"
-            assert _below(entry["path"], folder) or in_temporary, entry
+    workers = _workers(used)
+    written = {e["path"] for e in used.guard if e["event"] == "write" and e["pid"] in workers}
+    code = {path for path in written if "__pycache__" in path}
+    assert [path for path in written - code - {"/dev/null"} if not _below(path, folder)] == []
     assert (folder / "heads").is_dir() and (folder / "logs").is_dir()
 
 
@@ -134,7 +132,7 @@ def test_the_head_is_like_the_photo(used: Ran) -> None:
     record = used.answers["record"]
     assert record["residual"]["relative"] < 0.03, "mean landmark distance over the pupils' distance"
     assert 55.0 < record["scale"]["pupils_mm"] < 72.0
-    assert 0.3 < record["seen_percent"] / 100.0 < 0.9
+    assert 10.0 < record["seen_percent"] < 60.0, "of the whole skin, neck and back of the head too"
 
 
 def test_the_textures_are_in_the_file(used: Ran) -> None:
@@ -154,3 +152,37 @@ def test_a_format_that_blenders_python_cannot_read_is_one_sentence(used: Ran) ->
 def test_blender_says_nothing_alarming(used: Ran) -> None:
     assert "Traceback" not in used.output, used.output
     assert "Warning" not in used.output, used.output
+
+
+@pytest.fixture(scope="module")
+def later(used: Ran, environment: CleanEnvironment, extension_zip: Path) -> Ran:
+    """The extension's further life, in another process, as after a restart of Blender."""
+    return environment.run(HERE / "inside_later.py", extension_zip)
+
+
+def test_enabling_is_quick_and_light(later: Ran) -> None:
+    assert later.answers["seconds to enable"] < 0.3
+    assert not {name.partition(".")[0] for name in later.answers["modules that enabling loads"]} & WHEELS
+
+
+def test_disabling_takes_everything_back(later: Ran) -> None:
+    assert later.answers["at start"] == []
+    assert {"Scene.facewright_photo", "FACEWRIGHT_OT_reconstruct"} <= set(later.answers["enabled"])
+    assert later.answers["disabled"] == []
+    assert later.answers["enabled again"] == later.answers["enabled"]
+
+
+def test_an_upgrade_keeps_heads_and_preferences(later: Ran) -> None:
+    assert later.answers["upgraded"] == later.answers["enabled"]
+    assert later.answers["heads before the upgrade"] == later.answers["heads after the upgrade"] != []
+    assert later.answers["threads after the upgrade"] == 2
+
+
+def test_uninstalling_leaves_nothing_and_installing_again_works(later: Ran) -> None:
+    assert later.answers["uninstalled"] == []
+    assert later.answers["files after uninstalling"] == []
+    assert later.answers["installed again"] == later.answers["enabled"]
+
+
+def test_nothing_is_said_on_the_way(later: Ran) -> None:
+    assert "Traceback" not in later.output and "Error" not in later.output, later.output
