@@ -26,6 +26,7 @@ from .backend_door import FaceError, OutputUnwritable
 from .job import session
 from .job.process import Event
 from .photo_files import check_photo, photo_path
+from .photo_previews import Box
 
 REMEMBERED = 8
 """Photos whose faces are kept in memory, about half a megabyte each."""
@@ -38,7 +39,7 @@ FileKey = tuple[str, int, int]
 class SeenFace(NamedTuple):
     """``box`` x, y, width, height px of the upright photo, origin top left; ``picture`` (n, n, 4) uint8."""
 
-    box: tuple[float, float, float, float]
+    box: Box
     confidence: float
     warning: str
     picture: NDArray[np.uint8]
@@ -48,7 +49,8 @@ class Look(NamedTuple):
     """What was seen in a photo; ``failed``: nothing, ``message`` says why.
 
     size: width, height px of the upright photo as boxes count it; original_size: of the file, upright;
-    focal_length_mm: 35 mm equivalent from EXIF, or None; faces: largest first; picture: (H, W, 4) uint8, upright.
+    focal_length_mm: 35 mm equivalent from EXIF, or None; faces: largest first;
+    picture: (H, W, 4) uint8 of the part ``shown`` (x, y, width, height px) of the upright photo.
     """
 
     failed: bool
@@ -58,6 +60,7 @@ class Look(NamedTuple):
     focal_length_mm: float | None = None
     faces: tuple[SeenFace, ...] = ()
     picture: NDArray[np.uint8] | None = None
+    shown: Box = (0.0, 0.0, 0.0, 0.0)
     notes: tuple[str, ...] = ()
 
 
@@ -76,7 +79,7 @@ def follow(scene: bpy.types.Scene) -> None:
     global _wanted
     path = photo_path(scene)
     known = None if path is None else _known(path)
-    if path is None or known is not None or bpy.app.background:
+    if path is None or known is not None or not _has_window():
         _wanted = None
         _publish(scene, path, known, "NONE")
         return
@@ -85,6 +88,11 @@ def follow(scene: bpy.types.Scene) -> None:
     _watch()
     if not bpy.app.timers.is_registered(_watch):
         bpy.app.timers.register(_watch, first_interval=RETRY_S, persistent=True)
+
+
+def _has_window() -> bool:
+    """Whether Blender runs timers; scripts without a window wait instead."""
+    return not bpy.app.background
 
 
 def look_now(scene: bpy.types.Scene, again: bool = False) -> Look:
@@ -204,12 +212,14 @@ def _finished(key: FileKey, look: Look | None, keep: bool = True) -> None:
 def _read_pictures(folder: Path, event: Event) -> Look:
     """The event ``faces`` with its pictures in memory, their folder deleted. Runs in a thread, without bpy."""
     photo = event["photo"]
+    size = (photo["width"], photo["height"])
+    shown = photo_previews.part_to_show(size, [face["box"] for face in event["faces"]])
     try:
-        picture = _read_png(Path(photo["picture"]), photo_previews.PHOTO_PX)
+        picture = photo_previews.read_picture(Path(photo["picture"]), photo_previews.PHOTO_PX, size, shown)
         faces = tuple(
             SeenFace(
                 tuple(face["box"]), face["confidence"], face["warning"] or "",
-                _read_png(Path(face["picture"]), photo_previews.FACE_PX),
+                photo_previews.read_picture(Path(face["picture"]), photo_previews.FACE_PX),
             )
             for face in event["faces"]
         )  # fmt: skip
@@ -218,19 +228,9 @@ def _read_pictures(folder: Path, event: Event) -> Look:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Look(
-        False, event["message"] or "", (photo["width"], photo["height"]), tuple(photo["original_size"]),
-        photo["focal_length_mm"], faces, picture, tuple(photo["warnings"]),
+        False, event["message"] or "", size, tuple(photo["original_size"]), photo["focal_length_mm"], faces,
+        picture, shown, tuple(photo["warnings"]),
     )  # fmt: skip
-
-
-def _read_png(path: Path, longest_px: int) -> NDArray[np.uint8]:
-    """(H, W, 4) of a picture, reduced to a size for the screen. Raises OSError."""
-    from PIL import Image  # comes with the extension for the backend; here rather than while Blender starts
-
-    with Image.open(path) as opened:
-        image = opened.convert("RGBA")
-    image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-    return np.array(image, np.uint8)
 
 
 def _sweep(pictures: Path) -> None:
@@ -263,12 +263,19 @@ def _publish(scene: bpy.types.Scene, path: Path | None, look: Look | None, other
         face.x, face.y, face.width, face.height = seen.box
         face.confidence, face.warning = seen.confidence, seen.warning
     photo_previews.show_faces([face.picture for face in look.faces])
-    _show_picture(scene, look)
+    if found.state == "LOOKING":
+        photo_previews.show_nothing_yet()
+        session.redraw()
+    else:
+        _show_picture(scene, look)
 
 
 def _show_picture(scene: bpy.types.Scene, look: Look) -> None:
-    width, height = look.size
-    boxes = [(x / width, y / height, w / width, h / height) for x, y, w, h in (face.box for face in look.faces)]
+    left, top, width, height = look.shown
+    boxes = [
+        ((x - left) / width, (y - top) / height, w / width, h / height)
+        for x, y, w, h in (face.box for face in look.faces)
+    ]
     photo_previews.show_photo(look.picture, boxes, max(scene.facewright_photo.face, 1) - 1)
     session.redraw()
 

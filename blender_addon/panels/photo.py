@@ -11,7 +11,7 @@ from .. import photo_previews
 from ..photo_files import photo_path
 from .base import FacewrightPanel, draw_sentence
 
-PHOTO_SCALE = 7.0  # of the pictures, in heights of a button
+PHOTO_SCALE = 8.0  # of the pictures, in heights of a button
 FACE_SCALE = 3.0
 FACES_IN_A_ROW = 4
 
