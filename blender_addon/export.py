@@ -1,4 +1,7 @@
-"""Files for other programs: .blend, FBX and glTF with 52 named channels, textures, armature and animation."""
+"""Files straight from a scene of our own making: .blend, FBX and glTF, for ``python -m blender_addon``.
+
+What the panel writes goes through ``exporting``, which leaves the person's scene alone and checks the file.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 import bpy
 
 from .backend_door import FaceError, OutputUnwritable
+from .exporting.presets import FBX_OPTIONS, GLTF_OPTIONS
 from .scene.build import HeadObjects
 from .scene.materials import export_cornea
 
@@ -33,22 +37,13 @@ def save_blend(path: Path) -> None:
 def export_fbx(path: Path, objects: HeadObjects) -> None:
     """Write head and armature as binary FBX, textures embedded, one Blender unit (1 m) as one metre.
 
-    ``use_mesh_modifiers`` stays off: with any modifier it would drop all shape keys without a word.
-
     The numbers of the objects in the file come from Python's string hashes: two runs write the same bytes where
     the environment gives them the same PYTHONHASHSEED and folders of equally long names.
     """
 
     def write(name: str) -> None:
-        bpy.ops.export_scene.fbx(
-            filepath=name, check_existing=False, use_selection=True, object_types={"ARMATURE", "MESH"},
-            global_scale=1.0, apply_unit_scale=True, apply_scale_options="FBX_SCALE_UNITS",
-            axis_forward="-Z", axis_up="Y", use_mesh_modifiers=False, mesh_smooth_type="OFF",
-            add_leaf_bones=False, primary_bone_axis="Y", secondary_bone_axis="X", armature_nodetype="NULL",
-            bake_anim=is_animated(objects), bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False,
-            bake_anim_simplify_factor=0.0, path_mode="COPY", embed_textures=True, colors_type="NONE",
-        )  # fmt: skip
-        _clean_fbx(Path(name))
+        bpy.ops.export_scene.fbx(filepath=name, bake_anim=is_animated(objects), **FBX_OPTIONS)
+        clean_fbx(Path(name))
 
     with _selected(objects), _export_materials(objects):
         _write(path, write)
@@ -58,13 +53,7 @@ def export_glb(path: Path, objects: HeadObjects) -> None:
     """Write head and armature as binary glTF: morph targets with normals, skin, textures, animation."""
 
     def write(name: str) -> None:
-        bpy.ops.export_scene.gltf(
-            filepath=name, check_existing=False, use_selection=True, export_format="GLB", export_yup=True,
-            export_apply=False, export_skins=True, export_morph=True, export_morph_normal=True,
-            export_morph_tangent=False, export_animations=is_animated(objects), export_morph_animation=True,
-            export_animation_mode="ACTIVE_ACTIONS", export_vertex_color="NONE", export_extras=False,
-            export_cameras=False, export_lights=False, export_image_format="AUTO",
-        )  # fmt: skip
+        bpy.ops.export_scene.gltf(filepath=name, export_animations=is_animated(objects), **GLTF_OPTIONS)
 
     with _selected(objects), _export_materials(objects):
         _write(path, write)
@@ -96,7 +85,7 @@ def _write(path: Path, write: Callable[[str], None]) -> None:
         raise OutputUnwritable(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _clean_fbx(path: Path) -> None:
+def clean_fbx(path: Path) -> None:
     """Take out of a fresh FBX file what says where and when it was made; every byte keeps its place.
 
     The textures' absolute paths become relative ones by "./././" in place of the folder. The header's
