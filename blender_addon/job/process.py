@@ -32,6 +32,7 @@ Event = dict[str, Any]
 Request = Mapping[str, Any]
 
 FINAL = frozenset({"faces", "result", "error", "cancelled"})
+TOLD_IN_LOG = frozenset({"Unexpected", "MemoryError"})  # errors of which the log tells more than the sentence
 KEPT_LOGS = 10
 HELLO_S = 90.0
 """A worker that has not said hello after this time will not: virus scanners can hold a first start for a minute."""
@@ -174,7 +175,7 @@ class WorkerProcess:
         if event["event"] == "hello":
             self._greeted = True
         if event["event"] == "error":
-            event["log"] = str(self.log) if event.get("kind") == "Unexpected" else None
+            event["log"] = str(self.log) if event.get("kind") in TOLD_IN_LOG else None
         if self._prepare is not None and event["event"] in ("result", "faces") and not self._answered:
             try:
                 event["prepared"] = self._prepare(event)

@@ -20,11 +20,10 @@ import bpy
 
 from .. import preferences
 from ..backend_door import BACKEND_PARENT, FaceError, MissingDependency, remove_partial, worker_module
-from .process import Event, Launch, Request, WorkerProcess, new_log, python_executable
-
-__all__ = ["Busy", "Job", "JobFailed", "Outcome", "cancel", "pump", "release", "running", "start", "stop", "wait"]
+from .process import FINAL, Event, Launch, Request, WorkerProcess, new_log, python_executable
 
 INTERVAL_S = 0.1
+SUCCESS = frozenset({"result", "faces"})
 NEEDED_PACKAGES = {
     "numpy": "numpy", "scipy": "scipy", "cv2": "OpenCV", "onnxruntime": "onnxruntime", "PIL": "Pillow",
 }  # fmt: skip
@@ -98,7 +97,7 @@ class Job:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1; inside a stage it goes on at the job's own speed, never past the stage's end."""
+        """How much is done, 0 to 1; inside a stage it goes on at the job's own speed, up to the stage's end."""
         speed = self._fraction / self.seconds if self._fraction > 0.1 else 1.0 / EXPECTED_S
         return min(self._fraction + speed * (time.monotonic() - self._stage_started), self._until)
 
@@ -111,7 +110,7 @@ class Job:
         """Digest one event and hand it on."""
         if event["event"] == "progress":
             self.enter(event["stage"], *(START_SHARE + WORKER_SHARE * event[end] for end in ("fraction", "until")))
-        elif event["event"] in ("result", "faces", "error", "cancelled"):
+        elif event["event"] in FINAL:
             self.final = event
         if self._on_event is not None:
             self._on_event(event)
@@ -196,9 +195,8 @@ def pump() -> None:
     if job is None or job.final is not None:
         return
     for event in job.process.poll():
-        if event["event"] in ("error", "cancelled", "result", "faces"):
-            if not job.held and _job is job:
-                _job = None
+        if event["event"] in FINAL and not job.held and _job is job:
+            _job = None
             if event["event"] == "error" and job.kind != "faces":
                 _last = Outcome(job.kind, "ERROR", event["message"], event["log"], job.seconds)
         job.take(event)
@@ -250,6 +248,12 @@ def release(job: Job, outcome: Outcome | None = None) -> None:
         _job = None
     if outcome is not None:
         _last = outcome
+
+
+def note(outcome: Outcome) -> None:
+    """Let the panel show an outcome of something that never became a job."""
+    global _last
+    _last = outcome
 
 
 def stop() -> None:

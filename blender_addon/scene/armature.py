@@ -71,12 +71,14 @@ def bind(obj: bpy.types.Object, armature: bpy.types.Object, weights: dict[str, N
     for bone_name, weight in weights.items():
         group = obj.vertex_groups.new(name=bone_name)
         # Whole runs of equal weight go in at once; only the blends are written one by one.
-        values, inverse = np.unique(weight, return_inverse=True)
-        order = np.argsort(inverse, kind="stable")
-        runs = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-        for value, vertices in zip(values.tolist(), runs, strict=True):
-            if value > 0.0:
-                group.add(vertices.tolist(), value, "REPLACE")
+        used = np.flatnonzero(weight)
+        order = used[np.argsort(weight[used], kind="stable")]
+        values = weight[order]
+        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: len(values)])
+        ends = [*starts[1:].tolist(), len(values)]
+        vertices = order.tolist()
+        for start, end, value in zip(starts.tolist(), ends, values[starts].tolist()):
+            group.add(vertices[start:end], value, "REPLACE")
     modifier = obj.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     modifier.use_vertex_groups, modifier.use_bone_envelopes = True, False

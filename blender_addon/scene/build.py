@@ -18,7 +18,8 @@ from .materials import build_materials, load_image
 from .mesh import build_mesh
 from .record import describe, mark
 from .seen import store_seen
-from .skinning import skin
+from .skinning import Skinning, skin
+from .whole import all_or_nothing
 
 
 class HeadObjects(NamedTuple):
@@ -31,19 +32,26 @@ class HeadObjects(NamedTuple):
     photo_expression: bpy.types.Action
 
 
-def build_head(head: Head, parent: bpy.types.Collection, name: str = "Head") -> HeadObjects:
+def build_head(
+    head: Head, parent: bpy.types.Collection, name: str = "Head", skinning: Skinning | None = None
+) -> HeadObjects:
     """Build one head into a new collection under ``parent``; nothing else of the file is touched.
 
     The head stands upright at the origin, neutral, in metres, looking along -Y; the photo's camera hangs on
     the armature, so that moving a head keeps the photo behind it. Where ``name`` is taken, a number is added,
-    to every datablock alike.
+    to every datablock alike. ``skinning``: what ``skin`` says of this head, where that is known already.
 
     Raises
     ------
-    BundleInvalid : the geometry cannot be a head (see build_mesh, skin)
+    BundleInvalid : the geometry cannot be a head (see build_mesh, skin), or a picture cannot be read; nothing has
+        been added then
     """
-    name = _free_name(name)
-    skinning = skin(head)
+    skinning = skinning or skin(head)
+    with all_or_nothing():
+        return _build(head, skinning, parent, _free_name(name))
+
+
+def _build(head: Head, skinning: Skinning, parent: bpy.types.Collection, name: str) -> HeadObjects:
     obj = build_mesh(head, name)
     for material in build_materials(head, name):
         obj.data.materials.append(material)
@@ -94,17 +102,23 @@ def face_centre(head: Head) -> Vector:
 def frame_viewports(target: Vector) -> None:
     """Let every 3D view of the file open on the face, textured, close enough and clipping nothing."""
     for screen in bpy.data.screens:
-        for area in screen.areas:
-            if area.type != "VIEW_3D":
-                continue
-            space = area.spaces.active
-            space.clip_start = 0.005
+        view_face(screen, target)
+
+
+def view_face(screen: bpy.types.Screen, target: Vector) -> None:
+    """Let the 3D views of a screen show the face at ``target``, textured, close enough and clipping nothing."""
+    for area in screen.areas:
+        if area.type != "VIEW_3D":
+            continue
+        space = area.spaces.active
+        space.clip_start = min(space.clip_start, 0.005)
+        if space.shading.type in ("SOLID", "WIREFRAME"):
             space.shading.type = "MATERIAL"
-            view = space.region_3d
-            view.view_perspective = "PERSP"
-            view.view_location = target
-            view.view_distance = 0.8
-            view.view_rotation = Vector((0.35, -1.0, 0.12)).to_track_quat("Z", "Y")
+        view = space.region_3d
+        view.view_perspective = "PERSP"
+        view.view_location = target
+        view.view_distance = 0.8
+        view.view_rotation = Vector((0.35, -1.0, 0.12)).to_track_quat("Z", "Y")
 
 
 def _free_name(name: str) -> str:

@@ -58,7 +58,7 @@ def _add_shape_keys(obj: bpy.types.Object, basis: NDArray[np.float32], head: Hea
     offsets = to_blender(head.blendshapes)
     for blendshape, offset in zip(head.blendshape_names, offsets, strict=True):
         key = obj.shape_key_add(name=blendshape, from_mix=False)
-        key.data.foreach_set("co", (basis + offset).ravel())
+        key.points.foreach_set("co", (basis + offset).ravel())
         key.slider_min, key.slider_max, key.value = 0.0, 1.0, 0.0
     obj.data.shape_keys.name = obj.name
     # A key that is shown alone hides the others; artists expect to mix.
