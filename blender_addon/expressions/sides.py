@@ -33,6 +33,9 @@ LEADER_OF: dict[str, str] = {
 FOLLOWER_OF: dict[str, str] = {left: right for right, left in LEADER_OF.items()}
 """Left blendshape -> the right one that follows it."""
 
+LINKED_LABELS = {"eyeLookInLeft": "Look Right", "eyeLookOutLeft": "Look Left"}
+"""What a left blendshape does when its side leads the other, where that needs another word; the subject's sides."""
+
 
 def mirrored(weights: Mapping[str, float]) -> dict[str, float]:
     """The expression that a mirror shows: every weight goes to the other side."""

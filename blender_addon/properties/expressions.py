@@ -1,11 +1,51 @@
-"""How the expressions are listed; lives with the window manager."""
+"""How the expressions are listed and applied; lives with the window manager."""
 
 from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+
+from ..expressions.key_poses import STRONGEST
+
+
+class FacewrightExpressions(bpy.types.PropertyGroup):
+    """What the Expressions panel shows and how its buttons act; the expressions themselves are shape keys."""
+
+    search: StringProperty(
+        name="Search", options={"TEXTEDIT_UPDATE"},
+        description="Show only expressions whose names, region or FACS number hold these words: blink, au12",
+    )  # fmt: skip
+    names: EnumProperty(
+        name="Names",
+        items=[
+            ("ARKIT", "ARKit", "Name expressions as ARKit does"),
+            ("FACS", "FACS", "Name them with the numbers of FACS, the Facial Action Coding System: AU12 Smile"),
+        ],
+    )  # fmt: skip
+    strength: FloatProperty(
+        name="Strength", subtype="FACTOR", default=1.0, min=0.0, max=STRONGEST,
+        description="How strongly key expressions are applied: 1 is the full expression; no slider goes beyond 1",
+    )  # fmt: skip
+    mode: EnumProperty(
+        name="Mode",
+        items=[
+            ("REPLACE", "Replace", "The key expression takes the place of what the face shows"),
+            ("ADD", "Add", "The key expression comes on top of what the face shows"),
+        ],
+    )  # fmt: skip
+    pictures: BoolProperty(
+        name="Pictures", default=False,
+        description="Show the key expressions as pictures of this head",
+    )  # fmt: skip
 
 
 def register() -> None:
     """Register this module's classes with Blender."""
+    bpy.utils.register_class(FacewrightExpressions)
+    bpy.types.WindowManager.facewright_expressions = PointerProperty(type=FacewrightExpressions)
 
 
 def unregister() -> None:
     """Take them back."""
+    del bpy.types.WindowManager.facewright_expressions
+    bpy.utils.unregister_class(FacewrightExpressions)
