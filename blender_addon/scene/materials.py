@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..backend_door import BundleInvalid, Head
 
 MM = 0.001
+MATERIAL, TEXTURE = "facewright_material", "facewright_texture"
+"""Custom properties that say what a material or an image of a head is: the slot's name, the file's."""
 
 
 class Surface(NamedTuple):
@@ -52,16 +54,23 @@ def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
     result = []
     for slot in head.material_names:
         material = bpy.data.materials.new(f"{name}_{slot}")
-        material["facewright_material"] = slot
+        material[MATERIAL] = slot
         if slot == "cornea":
             _cornea(material)
         else:
-            image = load_image(files[slot], f"{name}_{files[slot].stem}", f"//textures/{files[slot].name}")
+            image = load_texture(files[slot], f"{name}_{files[slot].stem}")
             _textured(material, image, SURFACES[slot])
             if slot == "skin":
                 _pores(material, 0.001 * (head.neutral.max(0) - head.neutral.min(0))[[0, 2, 1]])
         result.append(material)
     return result
+
+
+def load_texture(path: Path, name: str) -> bpy.types.Image:
+    """Load and pack a texture of a bundle, and mark it as one. Raises BundleInvalid."""
+    image = load_image(path, name, f"//textures/{path.name}")
+    image[TEXTURE] = path.stem
+    return image
 
 
 def load_image(path: Path, name: str, relative: str) -> bpy.types.Image:

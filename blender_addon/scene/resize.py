@@ -99,7 +99,7 @@ def resize(head: bpy.types.Object, factor: float) -> None:
         _own_actions(parts.armature)
         for bone in parts.armature.pose.bones:
             bone.location *= factor
-        for curve in _curves(parts.armature):
+        for curve in animation_curves(parts.armature):
             if curve.data_path.startswith("pose.bones[") and curve.data_path.endswith("].location"):
                 _scale_curve(curve, factor)
         parts.armature.update_tag()
@@ -118,7 +118,7 @@ def _scale_place(part: bpy.types.Object, factor: float) -> None:
     part.location *= factor
     part.delta_location *= factor
     part.matrix_parent_inverse.translation *= factor
-    for curve in _curves(part):
+    for curve in animation_curves(part):
         if curve.data_path in ("location", "delta_location"):
             _scale_curve(curve, factor)
 
@@ -168,8 +168,8 @@ def _own_actions(owner: bpy.types.Object) -> None:
                 place.action_slot = next(slot for slot in copy.slots if slot.handle == handle)
 
 
-def _curves(owner: bpy.types.Object) -> Iterator[bpy.types.FCurve]:
-    """The curves that move an object: of its action and of its NLA strips, each once."""
+def animation_curves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
+    """The curves that move a datablock: of its action and of its NLA strips, each once."""
     yield from fcurves_of(owner)
     data = owner.animation_data
     seen = set() if data is None or data.action is None else {data.action}
@@ -177,10 +177,10 @@ def _curves(owner: bpy.types.Object) -> Iterator[bpy.types.FCurve]:
         for strip in track.strips:
             if strip.action is not None and strip.action not in seen:
                 seen.add(strip.action)
-                yield from strip_curves(strip)
+                yield from _strip_curves(strip)
 
 
-def strip_curves(strip: bpy.types.NlaStrip) -> Iterator[bpy.types.FCurve]:
+def _strip_curves(strip: bpy.types.NlaStrip) -> Iterator[bpy.types.FCurve]:
     """The curves that an NLA strip plays."""
     slot = getattr(strip, "action_slot", None)
     if not hasattr(strip, "action_slot"):

@@ -168,7 +168,18 @@ def write_bundle(
     rotation, translation = pose()
     record = {
         "format": "facewright head bundle", "format_version": 1, "versions": {"facewright": "0.1.0"},
-        "photo": {"sha256": "0" * 64, "width": CAMERA["width"], "height": CAMERA["height"]},
+        "photo": {
+            "name": "somebody.jpg", "sha256": "0" * 64, "width": CAMERA["width"], "height": CAMERA["height"],
+            "focal_length_mm": 50.0, "face": 2, "faces": 3, "box": [90.0, 120.0, 130.0, 160.0],
+        },
+        "model": {"name": "Facewright", "sha256": "a" * 64, "metric": True},
+        "settings": {"face": None, "focal_length_mm": None, "texture_size": 256},
+        "scale": {"factor": 1.02, "relative_sd": 0.045, "pupil_distance_mm": 64.0, "iris_diameter_mm": 11.9,
+                  "source": "iris and pupil distance"},
+        "residual": {"mean_px": 1.3, "median_px": 1.1, "p95_px": 2.9, "max_px": 5.2, "relative": 0.012},
+        "texture": {"size": 256, "effective_size": 200, "seen_percent": 23.4},
+        "warnings": ["The photo is small.", "The head's real size is uncertain by 7 %."],
+        "timings": {"seconds": {"total": 3.2}, "peak_memory_mb": 800.0},
         "camera": CAMERA, "pose": {"rotation": rotation.tolist(), "translation_mm": translation.tolist()},
         "identity": IDENTITY, "expression": EXPRESSION,
     }  # fmt: skip
