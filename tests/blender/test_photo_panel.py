@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import bpy
@@ -20,6 +21,9 @@ from blender_addon.operators.photo import FACEWRIGHT_MT_open_images
 from blender_addon.photo_previews import part_to_show
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "photos"
+needs_worker = pytest.mark.skipif(
+    any(find_spec(package) is None for package in session.NEEDED_PACKAGES), reason="needs the backend's packages"
+)
 real_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs the photos in ../shared/data/photos")
 
 
@@ -156,6 +160,7 @@ def test_the_texture_size_is_the_preferred_one_until_somebody_chooses(monkeypatc
 
 
 @real_photos
+@needs_worker
 def test_a_script_waits_for_the_faces(group: Path, user_folder: Path) -> None:
     bpy.ops.facewright.choose_photo(filepath=str(group))
     assert found().state == "NONE", "nothing runs by itself without a window"
@@ -171,6 +176,7 @@ def test_a_script_waits_for_the_faces(group: Path, user_folder: Path) -> None:
 
 
 @real_photos
+@needs_worker
 def test_a_face_is_chosen_among_those_that_are_there(group: Path) -> None:
     bpy.ops.facewright.choose_photo(filepath=str(group))
     bpy.ops.facewright.look_for_faces()
@@ -184,12 +190,14 @@ def test_a_face_is_chosen_among_those_that_are_there(group: Path) -> None:
 
 
 @real_photos
+@needs_worker
 def test_a_small_face_is_warned_of_at_once() -> None:
     bpy.ops.facewright.choose_photo(filepath=str(PHOTOS / "astronaut.png"))
     bpy.ops.facewright.look_for_faces()
     assert "blurred" in found().faces[0].warning
 
 
+@needs_worker
 def test_a_photo_without_a_face_says_so(plain: Path) -> None:
     bpy.ops.facewright.choose_photo(filepath=str(plain))
     assert bpy.ops.facewright.look_for_faces() == {"FINISHED"}
@@ -197,6 +205,7 @@ def test_a_photo_without_a_face_says_so(plain: Path) -> None:
     assert "no face" in found().message
 
 
+@needs_worker
 def test_a_damaged_photo_says_so(tmp_path: Path) -> None:
     content = io.BytesIO()
     Image.effect_noise((300, 300), 80).save(content, "PNG")
@@ -209,6 +218,7 @@ def test_a_damaged_photo_says_so(tmp_path: Path) -> None:
     assert "damaged or cut short" in found().message
 
 
+@needs_worker
 def test_a_photo_is_looked_at_once(plain: Path, tmp_path: Path, starts: list[str]) -> None:
     other = tmp_path / "other.png"
     Image.new("RGB", (80, 80)).save(other)
@@ -223,6 +233,7 @@ def test_a_photo_is_looked_at_once(plain: Path, tmp_path: Path, starts: list[str
     assert found().width == 90
 
 
+@needs_worker
 def test_in_a_window_choosing_starts_the_look_and_does_not_wait(
     plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +247,7 @@ def test_in_a_window_choosing_starts_the_look_and_does_not_wait(
     assert session.running() is None
 
 
+@needs_worker
 def test_the_photo_chosen_last_is_the_one_shown(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: list[str]
 ) -> None:
@@ -249,6 +261,7 @@ def test_the_photo_chosen_last_is_the_one_shown(
     assert starts[-1] == "other.png"
 
 
+@needs_worker
 def test_a_look_waits_for_another_job_and_comes_back_when_one_stopped_it(
     plain: Path, monkeypatch: pytest.MonkeyPatch, starts: list[str]
 ) -> None:
@@ -263,6 +276,7 @@ def test_a_look_waits_for_another_job_and_comes_back_when_one_stopped_it(
     assert starts == ["sky.png", "sky.png"]
 
 
+@needs_worker
 def test_somebody_cancels_the_look(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photo_look, "_has_window", lambda: True)
     photo().filepath = str(plain)
@@ -271,6 +285,7 @@ def test_somebody_cancels_the_look(plain: Path, monkeypatch: pytest.MonkeyPatch)
     assert session.running() is None
 
 
+@needs_worker
 def test_the_photo_of_a_loaded_file_is_looked_at(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +298,7 @@ def test_the_photo_of_a_loaded_file_is_looked_at(
     assert (found().state, found().filepath) == ("LOOKING", str(plain))
 
 
+@needs_worker
 def test_each_scene_has_a_photo_of_its_own(plain: Path) -> None:
     photo().filepath = str(plain)
     bpy.ops.facewright.look_for_faces()
@@ -369,6 +385,7 @@ def painted(name: str) -> np.ndarray:
     return np.round(pixels.reshape(height, width, 4)[::-1] * 255).astype(np.uint8)
 
 
+@needs_worker
 def test_the_picture_is_upright(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     pixels = np.zeros((90, 120, 3), np.uint8)
