@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import bpy
 
 from .. import preferences
-from ..backend_door import Density, FaceError
+from ..backend_door import Density
 from ..export import ExportFailed
 from . import snapshot as snapshots
 from .density import reduced
@@ -28,7 +28,8 @@ from .gather import gather, left_out, write_library
 from .presets import PRESETS
 from .sample import Range
 
-STAGES = {"start": "Reading the head", "write": "Writing {}", "check": "Checking {}"}
+STAGES = {"start": "Starting", "write": "Writing {}", "check": "Checking {}"}
+DONE_BEFORE = {"write": 0.2, "check": 0.75}  # share of one head's time that is over when a stage begins
 
 
 class Settings(NamedTuple):
@@ -86,7 +87,8 @@ class Task:
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes], notes: dict[str, tuple[str, ...]]) -> None:
         self.report: Report | None = None
-        self.stage = STAGES["start"]
+        self.stage, self.fraction = STAGES["start"], 0.05
+        """What is being done, in words, and about how much of the whole is done."""
         self._folder, self._process, self._notes = folder, process, notes
         self._started = time.monotonic()
         self._read = 0
@@ -136,6 +138,8 @@ class Task:
                 self._events.append(event)
                 if event["event"] == "stage":
                     self.stage = STAGES[event["name"]].format(event["head"])
+                    finished = sum(entry["event"] == "written" for entry in self._events)
+                    self.fraction = (finished + DONE_BEFORE[event["name"]]) / len(self._notes)
 
     def _finish(self, cancelled: bool) -> None:
         written = tuple(
@@ -206,10 +210,3 @@ def _path(path: Path, head: str, several: bool) -> Path:
 def _notes(head: bpy.types.Object) -> tuple[str, ...]:
     names = left_out(head)
     return (f"Not in the file: modifier {', '.join(names)} of {head.name}",) if names else ()
-
-
-def exportable(heads: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
-    """The heads in the order of their names, so that the same choice gives the same files."""
-    if not heads:
-        raise FaceError("There is no head to export.")
-    return sorted(heads, key=lambda head: head.name)
