@@ -20,90 +20,80 @@ from ..operators.keyframes import FACEWRIGHT_MT_keyframes
 from ..scene.links import links
 from .base import FacewrightPanel
 
-LABEL_SHARE = {"ARKIT": 0.36, "FACS": 0.46}
+LABEL_SHARE, LABEL_SHARE_FACS = 0.4, 0.52
 """Part of a row's width that its label takes."""
 CLOSED = {"CHEEKS_NOSE", "TONGUE", OTHER}
 """Regions that are folded until they are opened."""
 Keys = Mapping[str, bpy.types.ShapeKey]
 
 
-class OnHeadPanel(FacewrightPanel):
-    """Mix-in for panels that are there when a head with expressions is."""
+class FACEWRIGHT_PT_expressions(FacewrightPanel, bpy.types.Panel):
+    """Pose the face."""
+
+    bl_label = "Expressions"
+    bl_order = 3
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         head = active_head(context)
         return head is not None and head.data.shape_keys is not None
 
-
-class FACEWRIGHT_PT_expressions(OnHeadPanel, bpy.types.Panel):
-    """Pose the face."""
-
-    bl_label = "Expressions"
-    bl_order = 3
-
     def draw(self, context: bpy.types.Context) -> None:
         head = active_head(context)
         settings = context.window_manager.facewright_expressions
         blocks, linked = shape_keys(head), links(head.data.shape_keys)
         _draw_actions(self.layout, bool(linked))
+        header, body = self.layout.panel("facewright_key_expressions", default_closed=True)
+        header.label(text="Key Expressions")
+        header.menu(FACEWRIGHT_MT_key_expressions.bl_idname, text="", icon="DOWNARROW_HLT")
+        if body is not None:
+            _draw_key_expressions(body, settings)
         row = self.layout.row(align=True)
         row.prop(settings, "search", text="", icon="VIEWZOOM")
-        row.prop(settings, "names", expand=True)
-        facs = settings.names == "FACS"
+        row.prop(settings, "facs", toggle=True)
         if settings.search.strip():
-            _draw_found(self.layout, search(settings.search), settings.search, blocks, linked, facs)
+            _draw_found(self.layout, settings.search, blocks, linked, settings.facs)
             return
         for region in REGIONS:
-            header, body = self.layout.panel(f"facewright_{region.key}", default_closed=region.key in CLOSED)
-            _draw_header(header, region.key, region.label)
-            if body is not None:
-                _draw_rows(body, region.rows, blocks, linked, facs)
+            _draw_region(self.layout, region, blocks, linked, settings.facs)
         own = [name for name in blocks if name not in REGION_OF]
         if own:
-            header, body = self.layout.panel("facewright_OTHER", default_closed=True)
-            _draw_header(header, OTHER, "Other")
-            if body is not None:
-                _draw_rows(body, _rows_of(own), blocks, linked, facs)
-
-
-class FACEWRIGHT_PT_key_expressions(OnHeadPanel, bpy.types.Panel):
-    """Whole expressions with one click."""
-
-    bl_label = "Key Expressions"
-    bl_parent_id = "FACEWRIGHT_PT_expressions"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a set
-
-    def draw_header_preset(self, context: bpy.types.Context) -> None:
-        self.layout.menu(FACEWRIGHT_MT_key_expressions.bl_idname, text="", icon="DOWNARROW_HLT")
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = context.window_manager.facewright_expressions
-        layout = self.layout
-        row = layout.row(align=True)
-        row.prop(settings, "strength", slider=True)
-        row = layout.row(align=True)
-        row.prop(settings, "mode", expand=True)
-        grid = layout.grid_flow(columns=2, row_major=True, even_columns=True, even_rows=True, align=True)
-        for name in POSES:
-            button = grid.operator("facewright.apply_key_expression", text=label_of_pose(name))
-            button.expression, button.strength, button.mode = name, settings.strength, settings.mode
+            _draw_region(self.layout, Region(OTHER, "Other", _rows_of(own)), blocks, linked, settings.facs)
 
 
 def _draw_actions(layout: bpy.types.UILayout, linked: bool) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("facewright.reset_expressions", text="Reset").region = "ALL"
-    row.operator("facewright.photo_expression", text="Photo")
+    row.operator("facewright.photo_expression", text="From Photo")
     row.menu(FACEWRIGHT_MT_mirror.bl_idname)
     row = column.row(align=True)
-    row.operator("facewright.key_expressions", text="Key All", icon="KEY_HLT").which = "ALL"
-    row.operator("facewright.key_expressions", text="Changed", icon="KEY_DEHLT").which = "CHANGED"
+    row.operator("facewright.key_expressions", text="Key All").which = "ALL"
+    row.operator("facewright.key_expressions", text="Key Changed").which = "CHANGED"
     row.menu(FACEWRIGHT_MT_keyframes.bl_idname, text="", icon="DOWNARROW_HLT")
     button = column.operator(
         "facewright.link_sides", text="Link Left and Right", icon="LINKED" if linked else "UNLINKED", depress=linked
     )
     button.link = not linked
+
+
+def _draw_key_expressions(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    column = layout.column(align=True)
+    column.row(align=True).prop(settings, "mode", expand=True)
+    column.prop(settings, "strength", slider=True)
+    grid = layout.grid_flow(columns=2, row_major=True, even_columns=True, even_rows=True, align=True)
+    for name in POSES:
+        button = grid.operator("facewright.apply_key_expression", text=label_of_pose(name))
+        button.expression, button.strength, button.mode = name, settings.strength, settings.mode
+
+
+def _draw_region(
+    layout: bpy.types.UILayout, region: Region, blocks: Keys, linked: Mapping[str, str], facs: bool
+) -> None:
+    header, body = layout.panel(f"facewright_{region.key}", default_closed=region.key in CLOSED)
+    _draw_header(header, region.key, region.label)
+    if body is not None:
+        _draw_rows(body, region.rows, blocks, linked, facs)
 
 
 def _draw_header(header: bpy.types.UILayout, region: str, label: str) -> None:
@@ -116,43 +106,58 @@ def _draw_header(header: bpy.types.UILayout, region: str, label: str) -> None:
 
 
 def _draw_found(
-    layout: bpy.types.UILayout, found: tuple[Region, ...], text: str, blocks: Keys, linked: Mapping[str, str],
-    facs: bool,
-) -> None:  # fmt: skip
-    """The rows that a search found, under their regions' names, and the artist's own shape keys that fit."""
-    for region in found:
-        layout.label(text=region.label)
-        _draw_rows(layout, region.rows, blocks, linked, facs)
+    layout: bpy.types.UILayout, text: str, blocks: Keys, linked: Mapping[str, str], facs: bool
+) -> None:
+    """The rows that fit a search, under their regions' names, and the artist's own shape keys that fit."""
+    found = list(search(text))
     words = text.casefold().split()
     own = [name for name in blocks if name not in REGION_OF and all(word in name.casefold() for word in words)]
     if own:
-        layout.label(text="Other")
-        _draw_rows(layout, _rows_of(own), blocks, linked, facs)
-    if not found and not own:
+        found.append(Region(OTHER, "Other", _rows_of(own)))
+    for region in found:
+        layout.label(text=region.label)
+        _draw_rows(layout, region.rows, blocks, linked, facs)
+    if not found:
         layout.label(text="No expression fits", icon="INFO")
 
 
 def _draw_rows(
     layout: bpy.types.UILayout, rows: tuple[Row, ...], blocks: Keys, linked: Mapping[str, str], facs: bool
 ) -> None:
+    """Label and sliders of each row; one slider where the sides are linked. Sides that differ are named above."""
+    share = LABEL_SHARE_FACS if facs else LABEL_SHARE
     column = layout.column(align=True)
+    sides_named = False
     for row in rows:
         present = [name for name in row.names if name in blocks]
         if not present:
             continue
-        split = column.split(factor=LABEL_SHARE["FACS" if facs else "ARKIT"], align=True)
-        label = split.row()
-        label.alignment = "LEFT"
         one = row.right in linked
         if one and row.left in LINKED_LABELS:
             row = row._replace(label=LINKED_LABELS[row.left])
+        if len(present) == 2 and not one and not sides_named:
+            _name_sides(column, share)
+            sides_named = True
+        split = column.split(factor=share, align=True)
+        label = split.row()
+        label.alignment = "LEFT"
         label.operator("facewright.pick_expression", text=label_of(row, facs), emboss=False).name = present[-1]
         sliders = split.row(align=True)
-        if len(present) == 2 and not one:
-            sliders.prop(blocks[row.right], "value", text="R", slider=True)
-            sliders.prop(blocks[row.left], "value", text="L", slider=True)
-        else:
-            sliders.prop(blocks[present[-1]], "value", text="", slider=True)
+        for name in present[-1:] if one else present:
+            sliders.prop(blocks[name], "value", text="", slider=True)
+
+
+def _name_sides(layout: bpy.types.UILayout, share: float) -> None:
+    """Captions of the two columns of sliders."""
+    split = layout.split(factor=share, align=True)
+    split.label(text="")
+    captions = split.row(align=True)
+    captions.scale_y = 0.8
+    for side in ("Right", "Left"):
+        caption = captions.row()
+        caption.alignment = "CENTER"
+        caption.active = False
+        caption.label(text=side)
 
 
 def _rows_of(own: list[str]) -> tuple[Row, ...]:
@@ -160,7 +165,7 @@ def _rows_of(own: list[str]) -> tuple[Row, ...]:
     return tuple(Row(name, "", name, "", "", "") for name in own)
 
 
-CLASSES = (FACEWRIGHT_PT_expressions, FACEWRIGHT_PT_key_expressions)
+CLASSES = (FACEWRIGHT_PT_expressions,)
 
 
 def register() -> None:

@@ -15,12 +15,9 @@ class FacewrightExpressions(bpy.types.PropertyGroup):
         name="Search", options={"TEXTEDIT_UPDATE"},
         description="Show only expressions whose names, region or FACS number hold these words: blink, au12",
     )  # fmt: skip
-    names: EnumProperty(
-        name="Names",
-        items=[
-            ("ARKIT", "ARKit", "Name expressions as ARKit does"),
-            ("FACS", "FACS", "Name them with the numbers of FACS, the Facial Action Coding System: AU12 Smile"),
-        ],
+    facs: BoolProperty(
+        name="FACS", default=False,
+        description="Name expressions with the numbers of FACS, the Facial Action Coding System: AU12 Smile",
     )  # fmt: skip
     strength: FloatProperty(
         name="Strength", subtype="FACTOR", default=1.0, min=0.0, max=STRONGEST,
