@@ -27,13 +27,12 @@ def retarget_drivers(head: bpy.types.Object, original: bpy.types.Object) -> int:
 
     Drivers of its objects, mesh, shape keys, and of node trees that only this head uses.
     """
-    own = _datablocks(head)
-    swap = {}
-    for kind, block in _datablocks(original).items():
-        if kind in own and own[kind] != block:
-            swap[block] = own[kind]
+    own, theirs = _datablocks(head), _datablocks(original)
+    swap = {block: own[kind] for kind, block in theirs.items() if kind in own and own[kind] != block}
     changed = 0
     for owner in _driven(head):
+        if owner in theirs.values():  # such as the armature, where only the mesh was copied
+            continue
         for curve in owner.animation_data.drivers:
             targets = [target for variable in curve.driver.variables for target in variable.targets]
             stale = [target for target in targets if target.id in swap]
