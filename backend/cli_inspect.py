@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .cli_reconstruct import positive_int
 from .cli_terminal import Terminal
 
 
@@ -28,10 +29,13 @@ def add_inspect_model(verbs: Any) -> None:
         "inspect-model",
         help="explain a face model and measure it",
         description="Explain a face model in plain text, with the numbers that were measured when it was built.",
-        epilog="examples:\n  facewright inspect-model\n  facewright inspect-model my_face_model.npz\n",
+        epilog="examples:\n  facewright inspect-model\n  facewright inspect-model my_face_model.npz --heads 50\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("path", type=Path, nargs="?", metavar="FILE", help="a model's .npz (default: the built-in)")
+    verb.add_argument(
+        "--heads", type=positive_int, default=2, metavar="N", help="heads measured for penetration (default: 2)"
+    )
     verb.set_defaults(run=run_inspect_model)
 
 
@@ -50,4 +54,4 @@ def run_inspect_model(options: argparse.Namespace, terminal: Terminal) -> None:
     from .face_model.inspect import describe_model
     from .face_model.load import load_face_model
 
-    print(describe_model(load_face_model(options.path)))
+    print(describe_model(load_face_model(options.path), getattr(options, "heads", 2)))

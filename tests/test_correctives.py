@@ -75,6 +75,13 @@ def test_nothing_crosses_in_any_shape_of_fifty_heads(model):
     assert all(depth <= DEEPEST_MM for depth, _, _ in worst.values()), worst
 
 
+@pytest.mark.parametrize("k", [14, 42])
+def test_the_chins_fold_keeps_off_the_teeth(model, k):
+    """mouthClose on jawOpen draws the fold over these two people's chins in, to 0.5 and 1.3 mm inside the teeth."""
+    head = model.head(np.random.default_rng(2).standard_normal((50, 100))[k])
+    assert penetration(model.topology, pose(head, CLOSE))["teeth"] <= 0.05
+
+
 def test_the_measure_sees_what_the_source_does_wrong(model):
     """Without correctives lids cut the eyeball by millimetres: the bar above can fail."""
     zero = np.zeros(100)

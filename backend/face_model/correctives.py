@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import TopologyMismatch
 from ..mesh.topology import Topology
 from .base import ARKIT_NAMES, HeadGeometry
-from .dental_arch import Mouth, clear_teeth, clear_teeth_together, limit_rolls
+from .dental_arch import Mouth, clear_mouth_close, clear_teeth, clear_teeth_together, limit_rolls
 from .eyelids import correct_lids, seat_eyeballs, turn_eyeballs
 from .lips import Lips, close_lips, seal_mouth_close
 from .open_mouth import lay_tongue_down, show_teeth
@@ -75,9 +75,12 @@ def apply_correctives(
     mouth = Mouth(topology, rest, lips)
     limit_rolls(mouth, rest, shapes)
     clear_teeth(mouth, rest, shapes)
+    clear_mouth_close(mouth, rest, shapes)
     clear_teeth_together(mouth, rest, shapes)
     # Clearing the teeth can part the lips by a little: seal again, both edges stay in front of the teeth.
     close_lips(lips, rest, shapes)
     seal_mouth_close(lips, rest, shapes)
+    # And sealing draws the chin in: the fold under the lower lip keeps off the teeth's roots.
+    clear_mouth_close(mouth, rest, shapes)
     unfold(topology, rest, shapes, sealed=BLINKS)
     return HeadGeometry(rest, shapes)

@@ -30,6 +30,7 @@ SKIN_CLEARANCE_SLOPE = 0.35
 SPREAD_STEPS = 14  # rounds of averaging over neighbours: about 5 mm
 SPREAD_KEEP = 0.96  # of the neighbours' mean in each round
 MARGIN_MM = 20.0  # skin and bag that starts farther from the arch than this is never pushed
+BELOW_MM = 10.0  # skin that starts so far below the lower arch can be carried up to it: the fold over the chin
 NEEDED_MM = 0.01
 ROLL_PUSH_MM = 8.0  # a lip is rolled in no farther than so that its deepest place is pushed back by this
 ROLL_STEPS = 6  # of halving the interval in which that weight lies
@@ -100,6 +101,16 @@ class Arch:
         envelope += fr * ((1.0 - fc) * self.grid[r + 1, c] + fc * self.grid[r + 1, c + 1])
         return np.where(valid, np.maximum(envelope + clearance - radius, 0.0), 0.0)
 
+    def within(self, points: Floats, margin: float, below: float) -> NDArray[np.bool_]:
+        """(n,) which points (n, 3) lie less than ``margin`` mm outside of the arch, or up to ``below`` mm under it."""
+        azimuth, height, radius = self._polar(points)
+        column = np.rint((azimuth + AZIMUTH_LIMIT) / AZIMUTH_STEP).astype(int)
+        reach = self.grid.max(0)[np.clip(column, 0, self.grid.shape[1] - 1)] + margin
+        top = self.low + HEIGHT_STEP * self.grid.shape[0]
+        beside = (column >= 0) & (column < self.grid.shape[1]) & (radius < reach)
+        result: NDArray[np.bool_] = beside & (height > self.low - below) & (height < top)
+        return result
+
     def outward(self, points: Floats) -> Floats:
         """(n, 3) unit directions away from the axis."""
         arm = points * np.array([1.0, 0.0, 1.0]) - np.array([self.axis[0], 0.0, self.axis[1]])
@@ -131,8 +142,8 @@ class Mouth:
         skin = np.unique(topology.quads[topology.material == MATERIALS.index("skin")])
         around = np.union1d(skin, bag)
         near = np.zeros(len(around), dtype=bool)
-        for arch in (self.upper, self.lower):
-            near |= arch.depth(neutral[around], np.full(len(around), MARGIN_MM)) > 0.0
+        for arch, below in ((self.upper, 0.0), (self.lower, BELOW_MM)):
+            near |= arch.within(neutral[around], MARGIN_MM, below)
         self.patch = Patch(topology.quads, around[near])
         self.neighbours = self.patch.neighbour_table()
         places = neutral[self.patch.vertices]
@@ -170,24 +181,27 @@ class Mouth:
 def clear_teeth(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
     """Push the skin and bag of ``neutral`` (V, 3) and of each blendshape at weight 1 out of the teeth, in place.
 
-    mouthClose only has a meaning on jawOpen and is corrected there.
+    mouthClose only has a meaning on jawOpen: see ``clear_mouth_close``.
     """
     ids = mouth.patch.vertices
     still = np.eye(3), np.zeros(3)
     rest = mouth.correct(neutral[ids], *still)
-    open_jaw = ARKIT_NAMES.index("jawOpen")
     moved = np.abs(blendshapes[:, ids]).max((1, 2))
-    order = [k for k in range(len(ARKIT_NAMES)) if ARKIT_NAMES[k] != "mouthClose"] + [
-        ARKIT_NAMES.index("mouthClose")
-    ]
-    for k in order:
-        if moved[k] < NEEDED_MM:
+    for k, name in enumerate(ARKIT_NAMES):
+        if moved[k] < NEEDED_MM or name == "mouthClose":
             continue
-        base = rest + blendshapes[open_jaw, ids] if ARKIT_NAMES[k] == "mouthClose" else rest
-        offsets = blendshapes[open_jaw] if ARKIT_NAMES[k] == "mouthClose" else blendshapes[k]
-        motion = mouth.jaw_motion(neutral, offsets)
-        blendshapes[k, ids] = mouth.correct(base + blendshapes[k, ids], *motion) - base
+        motion = mouth.jaw_motion(neutral, blendshapes[k])
+        blendshapes[k, ids] = mouth.correct(rest + blendshapes[k, ids], *motion) - rest
     neutral[ids] = rest
+
+
+def clear_mouth_close(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:
+    """Push the skin and bag of mouthClose, on top of jawOpen, both at weight 1, out of the teeth, in place."""
+    ids = mouth.patch.vertices
+    open_jaw, close = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")
+    base = neutral[ids] + blendshapes[open_jaw, ids]
+    motion = mouth.jaw_motion(neutral, blendshapes[open_jaw])
+    blendshapes[close, ids] = mouth.correct(base + blendshapes[close, ids], *motion) - base
 
 
 def limit_rolls(mouth: Mouth, neutral: Floats, blendshapes: Floats) -> None:

@@ -31,18 +31,20 @@ PER_BLENDSHAPE = {
 }
 MAX_FILE_MB = 35.0
 MAX_LOAD_SECONDS = 0.5
-INSPECTED_HEADS = 2
 INSPECTION_SEED = 7
 _WIDTH = 64
 
 
-def describe_model(model: FaceModel) -> str:
-    """Plain text, several lines, without a final newline. Measures the mean head and a few others: some seconds."""
+def describe_model(model: FaceModel, heads: int = 2) -> str:
+    """Plain text, several lines, without a final newline.
+
+    Measures ``heads`` finished heads, the mean and random ones (identities N(0, 1)): a second or two for each.
+    """
     lines = [f"{model.name}", f"sha256 {model.sha256}", ""]
     lines += _topology(model.topology)
     lines += ["", *_statistics(model)]
     if isinstance(model, BilinearModel):
-        lines += ["", *_built(model), "", *_now(model)]
+        lines += ["", *_built(model), "", *_now(model, heads)]
     for warning in getattr(model, "warnings", ()):
         lines += ["", f"Note: {warning}"]
     return "\n".join(lines)
@@ -85,7 +87,7 @@ def _statistics(model: FaceModel) -> list[str]:
 
 
 def _built(model: BilinearModel) -> list[str]:
-    lines = ["Measured when it was built (bar in brackets):"]
+    lines = ["Measured when it was built, with the correctives of that day (bar in brackets):"]
     for key, (what, unit, bar) in BARS.items():
         if key in model.report:
             lines.append(_line(what, model.report[key], unit, bar))
@@ -101,7 +103,7 @@ def _built(model: BilinearModel) -> list[str]:
     return lines
 
 
-def _now(model: BilinearModel) -> list[str]:
+def _now(model: BilinearModel, heads: int) -> list[str]:
     lines = ["Measured now (bar in brackets):"]
     if model.path is not None:
         start = time.perf_counter()
@@ -119,9 +121,9 @@ def _now(model: BilinearModel) -> list[str]:
     lines.append(_line(BARS["flips_mean_head"][0], sum(flips.values()), "", 0.0))
     lines += _columns([f"{name} {count}" for name, count in flips.items()], indent=4)
     rng = np.random.default_rng(INSPECTION_SEED)
-    others = rng.standard_normal((INSPECTED_HEADS - 1, model.identity_dims))
+    others = rng.standard_normal((heads - 1, model.identity_dims))
     for kind, (depth, name) in worst_penetration(model, np.concatenate([mean[None], others])).items():
-        what = f"penetration of {INSPECTED_HEADS} heads, {kind.replace('_', ' ')} ({name})"
+        what = f"penetration of {heads} heads, {kind.replace('_', ' ')} ({name})"
         lines.append(_line(what, depth, "mm", BARS["penetration_max_mm"][2]))
     return lines
 
