@@ -82,9 +82,8 @@ def test_penetration_is_measured_on_the_finished_head(shipped):
 
 
 @needs_asset
-def test_the_explanation_says_what_matters(shipped, monkeypatch):
-    monkeypatch.setattr("facewright.face_model.inspect.INSPECTED_HEADS", 1)
-    text = describe_model(shipped)
+def test_the_explanation_says_what_matters(shipped):
+    text = describe_model(shipped, heads=1)
     assert shipped.sha256 in text
     for part in (
         f"{shipped.topology.vertex_count} vertices", "192 x 192 cells", "material cornea", "lip_upper", "tongueOut",

@@ -102,7 +102,7 @@ class Arch:
         return np.where(valid, np.maximum(envelope + clearance - radius, 0.0), 0.0)
 
     def within(self, points: Floats, margin: float, below: float) -> NDArray[np.bool_]:
-        """(n,) which points (n, 3) lie less than ``margin`` mm outside of the arch, or up to ``below`` mm under it."""
+        """(n,) which points (n, 3) lie less than ``margin`` mm outside of the arch, or ``below`` mm under it."""
         azimuth, height, radius = self._polar(points)
         column = np.rint((azimuth + AZIMUTH_LIMIT) / AZIMUTH_STEP).astype(int)
         reach = self.grid.max(0)[np.clip(column, 0, self.grid.shape[1] - 1)] + margin
