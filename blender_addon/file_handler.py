@@ -15,7 +15,7 @@ class FACEWRIGHT_FH_photo(bpy.types.FileHandler):
 
     bl_idname = "FACEWRIGHT_FH_photo"
     bl_label = "Facewright: head from this photo"
-    bl_import_operator = "facewright.choose_photo"
+    bl_import_operator = "facewright.drop_photo"
     bl_file_extensions = ";".join(EXTENSIONS)
 
     @classmethod

@@ -20,7 +20,7 @@ MAX_FACES = 24
 """Faces that get a picture, the largest ones; the others can be chosen by number."""
 CHOSEN_COLOUR = (71, 114, 179, 255)  # Blender's own for what is selected
 OTHER_COLOUR = (255, 255, 255, 255)
-CARD_COLOUR = (128, 128, 128, 40)
+CARD_COLOUR = (16, 16, 16, 32)  # Blender multiplies colours by alpha beforehand
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]

@@ -41,11 +41,6 @@ class FACEWRIGHT_OT_choose_photo(bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.properties.is_property_set("filepath"):  # dropped
-            done = self.execute(context)
-            if done == {"FINISHED"}:
-                show_tab(context)
-            return done
         path = photo_path(context.scene)
         if path is not None:
             self.filepath = str(path)
@@ -53,17 +48,30 @@ class FACEWRIGHT_OT_choose_photo(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        path = Path(bpy.path.abspath(self.filepath))
-        try:
-            check_photo(path)
-        except FaceError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        context.scene.facewright_photo.filepath = str(path)
-        return {"FINISHED"}
+        return choose(self, context, Path(bpy.path.abspath(self.filepath)))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Nothing: what was chosen is in the panel."""
+
+
+class FACEWRIGHT_OT_drop_photo(bpy.types.Operator):
+    """Makes a file that was dropped onto the 3D view the scene's photo, and shows it."""
+
+    bl_idname = "facewright.drop_photo"
+    # What Blender's menu of things to do with a dropped file says.
+    bl_label = "Facewright: Head from This Photo"
+    bl_description = "Make this the photo from which Facewright makes a head"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
+
+    filepath: bpy.props.StringProperty(
+        name="Photo", description="The photo's file", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        done = choose(self, context, Path(self.filepath))
+        if done == {"FINISHED"}:
+            show_tab(context)
+        return done
 
 
 class FACEWRIGHT_OT_use_image(bpy.types.Operator):
@@ -104,8 +112,7 @@ class FACEWRIGHT_OT_use_image(bpy.types.Operator):
         except FaceError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        context.scene.facewright_photo.filepath = str(path)
-        return {"FINISHED"}
+        return choose(self, context, path)
 
 
 class HasPhoto:
@@ -203,6 +210,17 @@ class FACEWRIGHT_MT_open_images(bpy.types.Menu):
             layout.operator("facewright.use_image", text="More...").image = ""
 
 
+def choose(operator: bpy.types.Operator, context: bpy.types.Context, path: Path) -> set[str]:
+    """Make a file the scene's photo, or report why it cannot be; what the operator returns."""
+    try:
+        check_photo(path)
+    except FaceError as error:
+        operator.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+    context.scene.facewright_photo.filepath = str(path)
+    return {"FINISHED"}
+
+
 def show_tab(context: bpy.types.Context) -> None:
     """Open the sidebar of the 3D view at the tab Facewright, where a dropped photo appears."""
     area = context.area
@@ -222,7 +240,7 @@ def _draw_in_image_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> Non
 
 
 _CLASSES = (
-    FACEWRIGHT_OT_choose_photo, FACEWRIGHT_OT_use_image, FACEWRIGHT_OT_clear_photo, FACEWRIGHT_OT_look_for_faces,
+    FACEWRIGHT_OT_choose_photo, FACEWRIGHT_OT_drop_photo, FACEWRIGHT_OT_use_image, FACEWRIGHT_OT_clear_photo, FACEWRIGHT_OT_look_for_faces,
     FACEWRIGHT_OT_choose_face, FACEWRIGHT_MT_open_images,
 )  # fmt: skip
 

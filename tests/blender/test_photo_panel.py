@@ -454,13 +454,16 @@ def test_the_part_that_is_shown_holds_all_faces(
 # -------------------------------------------------------------------------------------------- dropping, menus
 
 
-def test_photos_can_be_dropped_onto_the_3d_view() -> None:
+def test_photos_can_be_dropped_onto_the_3d_view(plain: Path) -> None:
     handler = bpy.types.FACEWRIGHT_FH_photo
     accepted = handler.bl_file_extensions.split(";")
     assert set(accepted) == {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-    operator = bpy.ops.facewright.choose_photo.get_rna_type()
-    assert handler.bl_import_operator == "facewright.choose_photo"
+    assert handler.bl_import_operator == "facewright.drop_photo"
+    operator = bpy.ops.facewright.drop_photo.get_rna_type()
     assert operator.properties["filepath"].is_skip_save, "else Blender does not hand the file over"
+    assert "Facewright" in operator.name, "Blender's menu for dropped files shows nothing else"
+    bpy.ops.facewright.drop_photo(filepath=str(plain))
+    assert photo().filepath == str(plain)
 
 
 def test_tooltips_are_sentences() -> None:
