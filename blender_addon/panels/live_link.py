@@ -27,7 +27,9 @@ class FACEWRIGHT_PT_live_link(FacewrightPanel, bpy.types.Panel):
         first, last = (int(frame) for frame in action.frame_range)
         column = layout.column(align=True)
         column.label(text=action.name, icon="ACTION")
-        column.label(text=f"Frames {first} to {last}, timecode {action[TIMECODE] or 'none'}", icon="BLANK1")
+        column.label(text=f"Frames {first} to {last}", icon="BLANK1")
+        if action[TIMECODE]:
+            column.label(text=f"From {action[TIMECODE].partition('.')[0]}", icon="BLANK1")
 
 
 class FACEWRIGHT_PT_live_link_options(FacewrightPanel, bpy.types.Panel):

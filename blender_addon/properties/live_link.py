@@ -31,7 +31,7 @@ class TakeOptions:
         default=False,
     )
     interpolation: bpy.props.EnumProperty(
-        name="Between Samples",
+        name="Resample",
         description="What happens between the recorded moments when the scene has another frame rate",
         items=(
             ("CUBIC", "Smooth", "Curves through the recorded values, without overshooting"),
@@ -96,7 +96,7 @@ class TakeOptions:
         default=EYES_SHAPES,
     )
     previous: bpy.props.EnumProperty(
-        name="Earlier Animation",
+        name="Previous",
         description="What happens to the animation that the head has already",
         items=(
             (KEEP, "Keep in File", "The earlier actions stay in the file, to be chosen again"),
