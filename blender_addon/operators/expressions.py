@@ -13,24 +13,25 @@ from ..expressions.key_poses import posed
 from ..expressions.sides import copied, mirrored
 from ..expressions.table import OTHER, REGION_OF, REGIONS, ROW_OF, describe, region_names
 from ..heads import OnHead, active_head, record_of, shape_keys
-from ..scene.expression import weights_of
+from ..scene.expression import expression_names, weights_of
 from ..scene.keyframes import show
 from ..scene.links import link_sides, unlink_sides
 
 REGION_ITEMS = [
-    ("ALL", "All", "Every expression of the head"),
+    ("ALL", "All", "Every expression of the head; shape keys of your own stay"),
     *((region.key, region.label, f"Expressions of this region: {region.label.lower()}") for region in REGIONS),
     (OTHER, "Other", "Shape keys of your own, which are none of the 52"),
 ]
 
 
 def names_in(head: bpy.types.Object, region: str) -> list[str]:
-    """The head's blendshapes in one region ("ALL" for all of them), in the panel's order."""
-    own = [name for name in shape_keys(head) if name not in REGION_OF]
+    """The expressions of one region, in the panel's order; "ALL" for all, OTHER for the artist's own keys."""
+    if region == "ALL":
+        return expression_names(head)
+    blocks = shape_keys(head)
     if region == OTHER:
-        return own
-    listed = [name for name in region_names(region) if name in shape_keys(head)]
-    return listed + own if region == "ALL" else listed
+        return [name for name in blocks if name not in REGION_OF]
+    return [name for name in region_names(region) if name in blocks]
 
 
 class OnExpressions(OnHead):

@@ -103,9 +103,8 @@ class FACEWRIGHT_OT_clear_animation(OnAnimation, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         def clear() -> str:
             head = self.head_of(context)
-            own = set(names_in(head, "OTHER")) if self.region == "ALL" else set()
-            names = [name for name in names_in(head, self.region) if name not in own]
-            return f"Removed the animation of {clear_animation(head, names)} expressions"
+            count = clear_animation(head, names_in(head, self.region))
+            return f"Removed the animation of {count} expressions"
 
         return self.attempt(clear)
 

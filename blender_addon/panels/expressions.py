@@ -20,7 +20,7 @@ from ..operators.keyframes import FACEWRIGHT_MT_keyframes
 from ..scene.links import links
 from .base import FacewrightPanel
 
-LABEL_SHARE, LABEL_SHARE_FACS = 0.4, 0.52
+LABEL_SHARE, LABEL_SHARE_FACS = 0.43, 0.5
 """Part of a row's width that its label takes."""
 CLOSED = {"CHEEKS_NOSE", "TONGUE", OTHER}
 """Regions that are folded until they are opened."""
@@ -48,7 +48,7 @@ class FACEWRIGHT_PT_expressions(FacewrightPanel, bpy.types.Panel):
         header.menu(FACEWRIGHT_MT_key_expressions.bl_idname, text="", icon="DOWNARROW_HLT")
         if body is not None:
             _draw_key_expressions(body, settings)
-        row = self.layout.row(align=True)
+        row = self.layout.split(factor=0.75, align=True)
         row.prop(settings, "search", text="", icon="VIEWZOOM")
         row.prop(settings, "facs", toggle=True)
         if settings.search.strip():
@@ -67,14 +67,14 @@ def _draw_actions(layout: bpy.types.UILayout, linked: bool) -> None:
     row.operator("facewright.reset_expressions", text="Reset").region = "ALL"
     row.operator("facewright.photo_expression", text="From Photo")
     row.menu(FACEWRIGHT_MT_mirror.bl_idname)
-    row = column.row(align=True)
-    row.operator("facewright.key_expressions", text="Key All").which = "ALL"
-    row.operator("facewright.key_expressions", text="Key Changed").which = "CHANGED"
-    row.menu(FACEWRIGHT_MT_keyframes.bl_idname, text="", icon="DOWNARROW_HLT")
     button = column.operator(
         "facewright.link_sides", text="Link Left and Right", icon="LINKED" if linked else "UNLINKED", depress=linked
     )
     button.link = not linked
+    row = layout.row(align=True)
+    row.operator("facewright.key_expressions", text="Key All").which = "ALL"
+    row.operator("facewright.key_expressions", text="Key Changed").which = "CHANGED"
+    row.menu(FACEWRIGHT_MT_keyframes.bl_idname, text="", icon="DOWNARROW_HLT")
 
 
 def _draw_key_expressions(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -124,10 +124,11 @@ def _draw_found(
 def _draw_rows(
     layout: bpy.types.UILayout, rows: tuple[Row, ...], blocks: Keys, linked: Mapping[str, str], facs: bool
 ) -> None:
-    """Label and sliders of each row; one slider where the sides are linked. Sides that differ are named above."""
+    """Label and sliders of each row; one slider where the sides are linked. Columns of two are named above."""
     share = LABEL_SHARE_FACS if facs else LABEL_SHARE
     column = layout.column(align=True)
-    sides_named = False
+    if any(set(row.names) <= blocks.keys() and row.right and row.right not in linked for row in rows):
+        _name_sides(column, share)
     for row in rows:
         present = [name for name in row.names if name in blocks]
         if not present:
@@ -135,9 +136,6 @@ def _draw_rows(
         one = row.right in linked
         if one and row.left in LINKED_LABELS:
             row = row._replace(label=LINKED_LABELS[row.left])
-        if len(present) == 2 and not one and not sides_named:
-            _name_sides(column, share)
-            sides_named = True
         split = column.split(factor=share, align=True)
         label = split.row()
         label.alignment = "LEFT"
@@ -150,9 +148,9 @@ def _draw_rows(
 def _name_sides(layout: bpy.types.UILayout, share: float) -> None:
     """Captions of the two columns of sliders."""
     split = layout.split(factor=share, align=True)
+    split.scale_y = 0.7
     split.label(text="")
     captions = split.row(align=True)
-    captions.scale_y = 0.8
     for side in ("Right", "Left"):
         caption = captions.row()
         caption.alignment = "CENTER"

@@ -8,6 +8,7 @@ import bpy
 
 from ..backend_door import FaceError
 from ..expressions.sides import agreed
+from ..expressions.table import REGION_OF
 from ..heads import shape_keys
 from .links import driven, links
 
@@ -43,9 +44,20 @@ def store_expression(obj: bpy.types.Object, name: str, weights: Mapping[str, flo
     return action
 
 
+def expression_names(head: bpy.types.Object) -> list[str]:
+    """The head's shape keys that are expressions: those of the 52 that it has, in the panel's order.
+
+    An artist's own keys, for a scar or a corrected nose, are none. A head without any of the 52, from another face
+    model, is taken to have expressions only.
+    """
+    blocks = shape_keys(head)
+    return [name for name in REGION_OF if name in blocks] or list(blocks)
+
+
 def weights_of(head: bpy.types.Object) -> dict[str, float]:
-    """What the head shows now: every blendshape's value."""
-    return {name: key.value for name, key in shape_keys(head).items()}
+    """What the head shows now: the value of each of its expressions."""
+    blocks = shape_keys(head)
+    return {name: blocks[name].value for name in expression_names(head)}
 
 
 def pose(head: bpy.types.Object, weights: Mapping[str, float]) -> tuple[str, ...]:

@@ -24,13 +24,11 @@ def insert_keys(
 
     options : of Blender's ``keyframe_insert``. Raises AnimationLocked, NoExpressions.
     """
-    blocks, count = shape_keys(head), 0
-    try:
-        for name in settable(head, names):
-            count += bool(blocks[name].keyframe_insert("value", frame=frame, options=set(options)))
-    except RuntimeError as error:  # how Blender says that the action is another file's
-        raise AnimationLocked(f"The expressions of {head.name} cannot be keyed: {str(error).strip()}") from error
-    return count
+    blocks, wanted = shape_keys(head), settable(head, names)
+    check_editable(head)
+    return sum(
+        bool(blocks[name].keyframe_insert("value", frame=frame, options=set(options))) for name in wanted
+    )
 
 
 def changed_names(head: bpy.types.Object, frame: float) -> list[str]:
@@ -45,12 +43,13 @@ def changed_names(head: bpy.types.Object, frame: float) -> list[str]:
 
 def delete_keys(head: bpy.types.Object, names: Iterable[str], frame: float) -> int:
     """Remove the keys of the named blendshapes at this frame; returns how many. Empty curves go too."""
+    wanted = settable(head, names)
+    check_editable(head)
     keys, count = head.data.shape_keys, 0
-    for name in settable(head, names):
+    for name in wanted:
         curve = find_fcurve(keys, value_path(name))
         if curve is None:
             continue
-        _check_editable(keys)
         here = [point for point in curve.keyframe_points if abs(point.co[0] - frame) < SAME_FRAME]
         for point in here:
             curve.keyframe_points.remove(point)
@@ -68,10 +67,8 @@ def clear_animation(head: bpy.types.Object, names: Iterable[str]) -> int:
     keys, blocks = head.data.shape_keys, shape_keys(head)
     wanted = set(settable(head, names))
     values = {name: blocks[name].value for name in wanted}
-    curves = [curve for curve in fcurves_of(keys) if name_of_path(curve.data_path) in wanted]
-    if curves:
-        _check_editable(keys)
-    paths = [curve.data_path for curve in curves]
+    check_editable(head)
+    paths = [curve.data_path for curve in fcurves_of(keys) if name_of_path(curve.data_path) in wanted]
     for path in paths:  # looked up one by one: removing a curve moves the others in memory
         remove_fcurve(keys, find_fcurve(keys, path))
     if paths and not fcurves_of(keys):
@@ -100,13 +97,20 @@ def auto_key(context: bpy.types.Context, head: bpy.types.Object, names: Iterable
 
 
 def show(context: bpy.types.Context, head: bpy.types.Object, weights: Mapping[str, float]) -> int:
-    """Set the named blendshapes and key them where auto-keying asks for it; returns how many changed."""
+    """Set the named blendshapes and key them where auto-keying asks for it; returns how many changed.
+
+    Raises NoExpressions, AnimationLocked; the face is as before then.
+    """
+    if context.scene.tool_settings.use_keyframe_insert_auto and shape_keys(head):
+        check_editable(head)
     changed = pose(head, weights)
     auto_key(context, head, changed)
     return len(changed)
 
 
-def _check_editable(keys: bpy.types.Key) -> None:
-    action = keys.animation_data.action
-    if not action.is_editable:
+def check_editable(head: bpy.types.Object) -> None:
+    """Raise AnimationLocked where the action of the head's shape keys is another file's; Blender only warns."""
+    data = head.data.shape_keys.animation_data
+    action = None if data is None else data.action
+    if action is not None and not action.is_editable:
         raise AnimationLocked(f"The action {action.name} is linked from another file; make it local first.")
