@@ -20,7 +20,7 @@ SEEN = "facewright_seen"
 """Point attribute: 1 seen, 0 completed, in between where both are blended; -1 where there is no skin."""
 COLOURS = "facewright_seen_colours"
 BEFORE = "facewright_before_seen"
-"""Custom property of a head's object while it is coloured: the colour attribute that was active before."""
+"""Custom property of a head's object while it is coloured: which colour attributes were chosen before."""
 PURPOSE = "seen"
 SAMPLED_PX = 512
 """The visibility map is read at this size: its edges are soft, and a vertex covers several of its pixels."""
@@ -104,7 +104,7 @@ def show_colours(obj: bpy.types.Object) -> None:
     colours[seen < 0.0, :3] = OTHER_COLOUR
     layers = mesh.color_attributes
     if COLOURS not in layers:
-        obj[BEFORE] = "" if layers.active_color is None else layers.active_color.name
+        obj[BEFORE] = {"active": layers.active_color_name, "default": layers.default_color_name}
         layers.new(COLOURS, "FLOAT_COLOR", "POINT")
     layers[COLOURS].data.foreach_set("color", colours.ravel())
     layers.active_color = layers[COLOURS]
@@ -118,6 +118,6 @@ def hide_colours(obj: bpy.types.Object) -> None:
         layers.remove(layers[COLOURS])
         obj.data.update()
     if BEFORE in obj:
-        if obj[BEFORE] in layers:
-            layers.active_color = layers[obj[BEFORE]]
+        before = obj[BEFORE].to_dict()
+        layers.active_color_name, layers.default_color_name = before["active"], before["default"]
         del obj[BEFORE]

@@ -6,6 +6,11 @@ import bpy
 
 # These would show the distance of two pupils as 0.06 m; faces are measured in millimetres.
 COARSE = {"ADAPTIVE", "METERS", "KILOMETERS"}
+# By Blender's names: metres, decimals that are a tenth of a millimetre at least, and what is written behind.
+_UNITS = {
+    "MILLIMETERS": (1e-3, 1, " mm"), "CENTIMETERS": (1e-2, 2, " cm"), "MICROMETERS": (1e-6, 0, " µm"),
+    "INCHES": (0.0254, 2, '"'),
+}  # fmt: skip
 
 
 def in_millimetres(scene: bpy.types.Scene) -> bool:
@@ -25,17 +30,19 @@ def from_millimetres(scene: bpy.types.Scene, length_mm: float) -> float:
 
 
 def length_text(scene: bpy.types.Scene, length: float) -> str:
-    """A length in Blender units, such as "62.4 mm", "6.24 cm" or "2.46 in", as the scene's units have it."""
+    """A length in Blender units as the scene's units have it, such as "62.4 mm", "6.24 cm" or '2.46"'.
+
+    ``bpy.utils.units.to_string`` changes the unit with the number, so that a distance and its uncertainty could not
+    be compared: "2.5 in" and "114 thou".
+    """
     units = scene.unit_settings
     if units.system == "NONE":
         return f"{length:.4g}"
     if in_millimetres(scene):
-        return f"{to_millimetres(scene, length):.1f} mm"
-    if units.system == "METRIC":
-        name, metres = {
-            "CENTIMETERS": ("cm", 0.01), "MICROMETERS": ("µm", 1e-6),
-        }.get(units.length_unit, ("m", 1.0))  # fmt: skip
-        return f"{length * units.scale_length / metres:.4g} {name}"
-    return bpy.utils.units.to_string(
-        "IMPERIAL", "LENGTH", length * units.scale_length, precision=4, split_unit=False
-    )
+        unit = "MILLIMETERS"
+    elif units.system == "IMPERIAL":
+        unit = "INCHES"
+    else:
+        unit = units.length_unit
+    metres, decimals, name = _UNITS[unit]
+    return f"{length * units.scale_length / metres:.{decimals}f}{name}"
