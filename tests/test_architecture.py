@@ -13,7 +13,7 @@ BACKEND = ROOT / "backend"
 ADDON = ROOT / "blender_addon"
 LAYERS = {
     "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3, "texture": 4,
-    "head": 5, "api": 6, "training": 7, "__main__": 8,
+    "head": 5, "api": 6, "worker": 7, "training": 7, "__main__": 8,
 }  # fmt: skip
 STANDARD = set(__import__("sys").stdlib_module_names)
 RUN_TIME = {"numpy", "scipy", "cv2", "onnxruntime", "PIL"}
