@@ -154,6 +154,7 @@ def test_auto_keying_keys_what_changed(rig: HeadObjects) -> None:
     bpy.ops.facewright.photo_expression()
     assert keys.animation_data is None or keys.animation_data.action is None
     scene.tool_settings.use_keyframe_insert_auto = True
+    bpy.context.preferences.edit.use_keyframe_insert_available = False  # on by default in 5.2
     bpy.ops.facewright.reset_expressions()
     keyed = {name for name in REGION_OF if find_fcurve(keys, value_path(name)) is not None}
     assert keyed == set(bundles.EXPRESSION)
