@@ -240,9 +240,14 @@ def _draw_in_image_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> Non
 
 
 _CLASSES = (
-    FACEWRIGHT_OT_choose_photo, FACEWRIGHT_OT_drop_photo, FACEWRIGHT_OT_use_image, FACEWRIGHT_OT_clear_photo, FACEWRIGHT_OT_look_for_faces,
-    FACEWRIGHT_OT_choose_face, FACEWRIGHT_MT_open_images,
-)  # fmt: skip
+    FACEWRIGHT_OT_choose_photo,
+    FACEWRIGHT_OT_drop_photo,
+    FACEWRIGHT_OT_use_image,
+    FACEWRIGHT_OT_clear_photo,
+    FACEWRIGHT_OT_look_for_faces,
+    FACEWRIGHT_OT_choose_face,
+    FACEWRIGHT_MT_open_images,
+)
 
 
 def register() -> None:
