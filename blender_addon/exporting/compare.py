@@ -20,13 +20,13 @@ NEIGHBOURS = 6  # vertices that may share a place: lips that touch, split corner
 class Check:
     """Numbers of the comparison, and sentences about what is not as it should be (none where all is well).
 
-    channels and curves found (curves: channels that move); height of the head in metres; textures found;
+    channels and curves found (curves: channels that move, None without animation); height of the head in metres; textures found;
     deviation: largest distance in metres of a vertex, at rest, in a channel or on a frame of the animation;
     curve_deviation: largest difference of a channel's value on any frame.
     """
 
     channels: int
-    curves: int
+    curves: int | None
     height: float
     textures: int
     deviation: float
@@ -38,7 +38,7 @@ class Check:
         return ", ".join(
             [
                 _count(self.channels, "channel"),
-                _count(self.curves, "curve"),
+                "no animation" if self.curves is None else _count(self.curves, "curve"),
                 f"{self.height:.3f} m tall",
                 _count(self.textures, "texture"),
                 f"largest deviation {1000.0 * self.deviation:.3f} mm",
@@ -91,7 +91,7 @@ def compare(snapshot: Snapshot, posed: NDArray[np.float32], found: Found, textur
         problems.append(f"{_count(len(bones), 'bone')} missing, such as {bones[0]}")
     if len(found.textures) < textures:
         problems.append(f"{len(found.textures)} of {_count(textures, 'texture')} found")
-    moving = int((np.ptp(found.curves, axis=0) > STILL).sum()) if len(found.curves) else 0
+    moving = int((np.ptp(found.curves, axis=0) > STILL).sum()) if snapshot.animated else None
     return Check(
         len(found.channels), moving, height, len(found.textures), float(deviation), curve_deviation, tuple(problems)
     )

@@ -42,7 +42,7 @@ class FACEWRIGHT_PT_export(FacewrightPanel, bpy.types.Panel):
         row.operator("facewright.export", text="Export...", icon="EXPORT")
         if settings.filepath:
             name = Path(settings.filepath).with_suffix("").name
-            again = column.operator("facewright.export", text=f"Export Again to {name}", icon="FILE_REFRESH")
+            again = column.operator("facewright.export", text=f"Export Again ({name})", icon="FILE_REFRESH")
             again.filepath = settings.filepath
         report = running.last()
         if report is not None:
