@@ -115,6 +115,10 @@ def mark(parts: HeadParts, record: dict[str, Any]) -> None:
     keys = parts.head.data.shape_keys
     if keys is not None:
         new_token(keys)
+    settings = getattr(parts.head, "facewright_head", None)  # None where the extension is not registered
+    if settings is not None:
+        # Blender 5 cannot override settings in a linked head whose file does not hold them.
+        settings.overlay_opacity = settings.bl_rna.properties["overlay_opacity"].default
 
 
 def update(parts: HeadParts, **entries: Any) -> None:
