@@ -33,7 +33,7 @@ def _measure(name: str, tip: str, measure: str, millimetres: bool) -> object:
         set_size(self.id_data, measure, from_millimetres(bpy.context.scene, value) if millimetres else value)
 
     return FloatProperty(
-        name=name, description=tip, get=get, set=put, min=1e-6, precision=1 if millimetres else 4, step=10,
+        name=name, description=tip, get=get, set=put, min=1e-6, precision=4, step=10,
         # Blender shows lengths of cameras in millimetres, whatever the scene's unit.
         subtype="DISTANCE_CAMERA" if millimetres else "DISTANCE", options=set(),
     )  # fmt: skip

@@ -16,13 +16,18 @@ import bpy
 from ..backend_door import FaceError
 from ..heads import parts_of, record_of, shape_keys
 from .expression import set_expression
-from .views import View, borrow, borrowed, give_back
+from .views import View, borrow, borrowed, give_back, hide_overlays, show_overlays
 
 PURPOSE = "look"
 BEFORE = "facewright_before_look"
 """Custom property of a head's object while it is looked at: what it was like before."""
 VIEW_CAMERA = "facewright_view_camera"
 """The view's own camera before, where it had one."""
+IN_THE_WAY = (
+    "show_bones", "show_extras", "show_relationship_lines", "show_cursor", "show_object_origins", "show_floor",
+    "show_axis_x", "show_axis_y", "show_axis_z",
+)  # fmt: skip
+"""What Blender draws over a face that is to be compared with its photo; the outline of the head is welcome."""
 PICTURE_HEIGHT = 0.8
 """Share of the view's height that the head takes when the look begins."""
 HEAD_TO_FACE = 1.7
@@ -81,6 +86,7 @@ def look_through(view: View, head: bpy.types.Object, opacity: float, scene: bpy.
         "own_camera": space.use_local_camera,
         "lock_camera": space.lock_camera,
         "overlays": space.overlay.show_overlays,
+        "hidden": hide_overlays(view, IN_THE_WAY),
     }
     shown = _show_photo(head, camera, opacity, scene, space)
     borrow(view, PURPOSE, before)
@@ -108,6 +114,7 @@ def look_away(view: View, head: bpy.types.Object | None) -> None:
         space.use_local_camera = bool(before["own_camera"])
         space.lock_camera = bool(before["lock_camera"])
         space.overlay.show_overlays = bool(before["overlays"])
+        show_overlays(view, before["hidden"])
     if head is not None:
         _restore(head)
 

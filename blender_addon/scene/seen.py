@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..backend_door import FaceError, Head
 from ..heads import heads_in_file
 from .materials import load_image
-from .views import View, borrow, borrowed, give_back
+from .views import View, borrow, borrowed, give_back, hide_overlays, show_overlays
 
 SEEN = "facewright_seen"
 """Point attribute: 1 seen, 0 completed, in between where both are blended; -1 where there is no skin."""
@@ -77,13 +77,15 @@ def toggle(view: View, head: bpy.types.Object) -> bool:
     if before is not None:
         shading.color_type = before["colour"]
         shading.type = before["type"]
+        show_overlays(view, before["hidden"])
         for painted in heads_in_file():
             hide_colours(painted)
         return False
     show_colours(head)
     type_before = shading.type
     shading.type = "SOLID"  # each way of shading has a colour of its own
-    borrow(view, PURPOSE, {"type": type_before, "colour": shading.color_type})
+    hidden = hide_overlays(view, ("show_bones",))
+    borrow(view, PURPOSE, {"type": type_before, "colour": shading.color_type, "hidden": hidden})
     shading.color_type = "VERTEX"
     return True
 

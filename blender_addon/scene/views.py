@@ -6,6 +6,7 @@ when the file was saved can still be given back after loading it. Undo leaves sc
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import bpy
@@ -70,6 +71,22 @@ def give_back(view: View, purpose: str) -> dict[str, Any] | None:
     elif _BORROWED in view.screen:
         del view.screen[_BORROWED]
     return before
+
+
+def hide_overlays(view: View, names: Iterable[str]) -> dict[str, bool]:
+    """Switch overlays of a view off by the names of their settings; what they were before."""
+    overlay = view.space.overlay
+    before = {name: getattr(overlay, name) for name in names}
+    for name in before:
+        setattr(overlay, name, False)
+    return before
+
+
+def show_overlays(view: View, before: Mapping[str, bool]) -> None:
+    """Undo ``hide_overlays``; what somebody switched on again meanwhile stays on."""
+    for name, shown in before.items():
+        if shown:
+            setattr(view.space.overlay, name, True)
 
 
 def _notes(screen: bpy.types.Screen) -> dict[str, dict[str, Any]]:

@@ -50,7 +50,8 @@ def state(view: View) -> dict[str, Any]:
         "rotation": tuple(region.view_rotation), "distance": region.view_distance,
         "offset": tuple(region.view_camera_offset), "zoom": region.view_camera_zoom, "camera": space.camera,
         "own": space.use_local_camera, "lock": space.lock_camera, "overlays": space.overlay.show_overlays,
-        "shading": space.shading.type, "colour": space.shading.color_type, "notes": list(view.screen.keys()),
+        "bones": space.overlay.show_bones, "floor": space.overlay.show_floor, "shading": space.shading.type,
+        "colour": space.shading.color_type, "notes": list(view.screen.keys()),
         "scene camera": bpy.context.scene.camera, "size": bpy.context.scene.render.resolution_x,
     }  # fmt: skip
 
@@ -93,6 +94,20 @@ def test_compare_and_back(built: HeadObjects) -> None:
     assert state(view) == before and head_state(built) == head_before
     built.head.facewright_head.overlay_opacity = 0.1
     assert entry.alpha == 1.0, "the slider changes nothing while nobody looks"
+
+
+@pytest.mark.parametrize("last", ["look_through_photo", "show_seen"])
+def test_both_at_once(built: HeadObjects, last: str) -> None:
+    """Whichever is given back first, nothing stays."""
+    view = view_of(bpy.context)
+    before, head_before = state(view), head_state(built)
+    first = {"look_through_photo": "show_seen", "show_seen": "look_through_photo"}[last]
+    for name in ("look_through_photo", "show_seen"):
+        getattr(bpy.ops.facewright, name)()
+    assert not view.space.overlay.show_bones
+    for name in (first, last):
+        getattr(bpy.ops.facewright, name)()
+    assert state(view) == before and head_state(built) == head_before
 
 
 def test_sliders_moved_meanwhile_stay(built: HeadObjects) -> None:
