@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ARKIT_NAMES", "BACKEND_PARENT", "KEY_EXPRESSIONS", "BundleInvalid", "Density", "FaceError", "Head",
-    "MissingDependency", "OutputUnwritable", "PhotoCamera", "TopologyMismatch", "cache_dir", "read_head",
-    "reduce_head", "refuse_unless_untouched", "remove_partial", "worker_module",
+    "MissingDependency", "OutputUnwritable", "PhotoCamera", "TopologyMismatch", "cache_dir", "fragments",
+    "read_head", "reduce_head", "refuse_unless_untouched", "remove_partial", "vertex_normals", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -29,7 +29,9 @@ _face_model = import_module(f"{BACKEND}.face_model.base")
 _bundle = import_module(f"{BACKEND}.head.bundle")
 _key_expressions = import_module(f"{BACKEND}.face_model.key_expressions")
 _level_of_detail = import_module(f"{BACKEND}.mesh.level_of_detail")
+_normals = import_module(f"{BACKEND}.mesh.normals")
 _output_folder = import_module(f"{BACKEND}.head.output_folder")
+_raster = import_module(f"{BACKEND}.mesh.raster")
 _topology = import_module(f"{BACKEND}.mesh.topology")
 
 FaceError = _errors.FaceError
@@ -42,6 +44,8 @@ ARKIT_NAMES: tuple[str, ...] = _face_model.ARKIT_NAMES
 KEY_EXPRESSIONS: Mapping[str, Mapping[str, float]] = _key_expressions.KEY_EXPRESSIONS
 Density = _level_of_detail.Density
 reduce_head = _level_of_detail.reduce_head
+fragments = _raster.fragments
+vertex_normals = _normals.vertex_normals
 cache_dir = _config.cache_dir
 remove_partial = _output_folder.remove_partial
 

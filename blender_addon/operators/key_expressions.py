@@ -13,7 +13,12 @@ from ..expressions.key_poses import POSES, STRONGEST, TIPS, label_of_pose, posed
 from ..scene.expression import weights_of
 from ..scene.keyframes import show
 from ..scene.pose_assets import make_pose_assets, read_expression, write_catalog
+from ..scene.pose_pictures import draw_pose, portrait_of
+from ..scene.pose_previews import clear, draw_pictures
 from .expressions import OnExpressions
+
+PICTURE_SIZE = 256
+"""Pixels of an asset's picture."""
 
 EXPRESSION_ITEMS = [(name, label_of_pose(name), TIPS[name]) for name in POSES]
 MODE_ITEMS = [
@@ -50,6 +55,19 @@ class FACEWRIGHT_OT_apply_key_expression(OnExpressions, bpy.types.Operator):
         return self.attempt(apply)
 
 
+class FACEWRIGHT_OT_draw_pose_pictures(OnExpressions, bpy.types.Operator):
+    """Draw the key expressions as pictures of this head."""
+
+    bl_idname = "facewright.draw_pose_pictures"
+    bl_label = "Draw Pictures"
+    bl_description = "Draw the key expressions on this head as it is now, for the buttons; the scene is not changed"
+    bl_options: ClassVar = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        draw_pictures(self.head_of(context), at_once=bpy.app.background)
+        return {"FINISHED"}
+
+
 class FACEWRIGHT_OT_make_pose_assets(OnExpressions, bpy.types.Operator):
     """Put the key expressions into the asset library."""
 
@@ -58,13 +76,15 @@ class FACEWRIGHT_OT_make_pose_assets(OnExpressions, bpy.types.Operator):
     bl_description = (
         "Add the 20 key expressions to this file as actions, marked as assets in the catalog Facewright/Key "
         "expressions. They fit every head: right click one in the Asset Browser to apply it. Actions made before "
-        "are brought up to date. The catalog is written beside this .blend file"
+        "are brought up to date; their pictures show this head. The catalog is written beside this .blend file"
     )
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         def make() -> str:
-            count = len(make_pose_assets())
+            portrait = portrait_of(self.head_of(context), [name for pose in POSES.values() for name in pose])
+            pictures = {name: draw_pose(portrait, pose, PICTURE_SIZE) for name, pose in POSES.items()}
+            count = len(make_pose_assets(pictures))
             if not bpy.data.filepath:
                 return f"{count} pose assets; save this file and run this again to give them their own catalog"
             write_catalog(Path(bpy.data.filepath).parent)
@@ -128,11 +148,13 @@ class FACEWRIGHT_MT_key_expressions(bpy.types.Menu):
     """Key expressions as assets."""
 
     bl_idname = "FACEWRIGHT_MT_key_expressions"
-    bl_label = "Pose Assets"
-    bl_description = "Key expressions in the asset library"
+    bl_label = "Key Expressions"
+    bl_description = "Pictures of the key expressions, and key expressions in the asset library"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        layout.operator(FACEWRIGHT_OT_draw_pose_pictures.bl_idname, text="Redraw Pictures", icon="FILE_REFRESH")
+        layout.separator()
         layout.operator(FACEWRIGHT_OT_make_pose_assets.bl_idname, icon="ASSET_MANAGER")
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator(FACEWRIGHT_OT_apply_pose_asset.bl_idname, text="Apply Action...", icon="ACTION").action = ""
@@ -167,8 +189,8 @@ def _draw_in_asset_menu(self: bpy.types.Menu, context: bpy.types.Context) -> Non
 
 
 CLASSES = (
-    FACEWRIGHT_OT_apply_key_expression, FACEWRIGHT_OT_make_pose_assets, FACEWRIGHT_OT_apply_pose_asset,
-    FACEWRIGHT_MT_key_expressions,
+    FACEWRIGHT_OT_apply_key_expression, FACEWRIGHT_OT_draw_pose_pictures, FACEWRIGHT_OT_make_pose_assets,
+    FACEWRIGHT_OT_apply_pose_asset, FACEWRIGHT_MT_key_expressions,
 )  # fmt: skip
 
 
@@ -181,6 +203,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Take them back."""
+    clear()
     bpy.types.ASSETBROWSER_MT_context_menu.remove(_draw_in_asset_menu)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -18,10 +18,13 @@ from ..operators.expressions import FACEWRIGHT_MT_mirror
 from ..operators.key_expressions import FACEWRIGHT_MT_key_expressions
 from ..operators.keyframes import FACEWRIGHT_MT_keyframes
 from ..scene.links import links
+from ..scene.pose_previews import has_pictures, icon_of
 from .base import FacewrightPanel
 
 LABEL_SHARE, LABEL_SHARE_FACS = 0.43, 0.5
 """Part of a row's width that its label takes."""
+PICTURE_SCALE = 3.6
+"""Height of a picture in heights of a button."""
 CLOSED = {"CHEEKS_NOSE", "TONGUE", OTHER}
 """Regions that are folded until they are opened."""
 Keys = Mapping[str, bpy.types.ShapeKey]
@@ -45,9 +48,10 @@ class FACEWRIGHT_PT_expressions(FacewrightPanel, bpy.types.Panel):
         _draw_actions(self.layout, bool(linked))
         header, body = self.layout.panel("facewright_key_expressions", default_closed=True)
         header.label(text="Key Expressions")
+        header.prop(settings, "pictures", text="", icon="IMGDISPLAY")
         header.menu(FACEWRIGHT_MT_key_expressions.bl_idname, text="", icon="DOWNARROW_HLT")
         if body is not None:
-            _draw_key_expressions(body, settings)
+            _draw_key_expressions(body, settings, head)
         row = self.layout.split(factor=0.75, align=True)
         row.prop(settings, "search", text="", icon="VIEWZOOM")
         row.prop(settings, "facs", toggle=True)
@@ -77,13 +81,24 @@ def _draw_actions(layout: bpy.types.UILayout, linked: bool) -> None:
     row.menu(FACEWRIGHT_MT_keyframes.bl_idname, text="", icon="DOWNARROW_HLT")
 
 
-def _draw_key_expressions(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+def _draw_key_expressions(
+    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, head: bpy.types.Object
+) -> None:
     column = layout.column(align=True)
     column.row(align=True).prop(settings, "mode", expand=True)
     column.prop(settings, "strength", slider=True)
-    grid = layout.grid_flow(columns=2, row_major=True, even_columns=True, even_rows=True, align=True)
+    pictures = settings.pictures and has_pictures(head)
+    if settings.pictures and not pictures:
+        column.operator("facewright.draw_pose_pictures", text="Draw Pictures of This Head", icon="IMGDISPLAY")
+    columns = 3 if pictures else 2
+    grid = layout.grid_flow(
+        columns=columns, row_major=True, even_columns=True, even_rows=True, align=not pictures
+    )
     for name in POSES:
-        button = grid.operator("facewright.apply_key_expression", text=label_of_pose(name))
+        cell = grid.column(align=True)
+        if pictures:
+            cell.template_icon(icon_of(head, name), scale=PICTURE_SCALE)
+        button = cell.operator("facewright.apply_key_expression", text=label_of_pose(name))
         button.expression, button.strength, button.mode = name, settings.strength, settings.mode
 
 

@@ -6,6 +6,15 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ..expressions.key_poses import STRONGEST
+from ..heads import active_head
+from ..scene.pose_previews import draw_pictures, has_pictures
+
+
+def _show_pictures(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Draw the pictures when they are first asked for."""
+    head = active_head(context)
+    if settings.pictures and head is not None and head.data.shape_keys is not None and not has_pictures(head):
+        draw_pictures(head, at_once=bpy.app.background)
 
 
 class FacewrightExpressions(bpy.types.PropertyGroup):
@@ -32,7 +41,7 @@ class FacewrightExpressions(bpy.types.PropertyGroup):
     )  # fmt: skip
     pictures: BoolProperty(
         name="Pictures", default=False,
-        description="Show the key expressions as pictures of this head",
+        description="Show the key expressions as pictures of this head", update=_show_pictures,
     )  # fmt: skip
 
 

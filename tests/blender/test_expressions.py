@@ -234,6 +234,14 @@ def test_panel_of_a_linked_head_draws_one_slider_for_a_pair(rig: HeadObjects) ->
     assert "Look Right" in texts and "Look In" not in texts
 
 
+def test_panel_shows_pictures(rig: HeadObjects) -> None:
+    settings = bpy.context.window_manager.facewright_expressions
+    assert not drawn("template_icon")
+    settings.pictures = True
+    assert len(drawn("template_icon")) == len(POSES)
+    settings.pictures = False
+
+
 def test_panel_searches(rig: HeadObjects) -> None:
     rig.head.shape_key_add(name="Smile Scar")
     settings = bpy.context.window_manager.facewright_expressions
@@ -254,4 +262,5 @@ def test_every_button_has_a_tooltip_and_a_label(addon: None) -> None:
             assert cls.bl_label and (cls.__doc__ or "").strip()
             if issubclass(cls, OnExpressions):
                 assert getattr(cls, "bl_description", "") or "description" in vars(cls), cls
-                assert cls.bl_options == {"REGISTER", "UNDO"}
+                changes_data = cls.bl_idname != "facewright.draw_pose_pictures"
+                assert ("UNDO" in cls.bl_options) == changes_data and "REGISTER" in cls.bl_options
