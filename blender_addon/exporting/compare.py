@@ -65,8 +65,12 @@ def compare(snapshot: Snapshot, posed: NDArray[np.float32], found: Found, textur
         problems.append("the mesh is empty")
     else:
         offsets = np.array([snapshot.world_offsets(k) for k in wanted_at])
-        source, deviation = match(points, offsets, found.points, found.offsets[found_at])
-        lost = len(points) - len(np.unique(source))
+        source, distances = match(points, offsets, found.points, found.offsets[found_at])
+        deviation = float(distances.max())
+        # Vertices that always lie in one place may become one; others must be there.
+        left = np.setdiff1d(np.arange(len(points)), source)
+        back = match(found.points, found.offsets[found_at], points[left], offsets[:, left])[1]
+        lost = int((back > POINT_TOLERANCE).sum())
         if deviation > POINT_TOLERANCE:
             problems.append(f"shapes differ by up to {1000.0 * deviation:.2f} mm")
         elif lost:
@@ -102,8 +106,8 @@ def match(
     offsets: NDArray[np.floating],
     found_points: NDArray[np.float64],
     found_offsets: NDArray[np.floating],
-) -> tuple[NDArray[np.int64], float]:
-    """The vertex that each found vertex (V', 3) came from, and the largest distance in metres.
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The vertex that each found vertex (V', 3) came from, and its largest distance in metres (V',).
 
     Formats split vertices at seams and may order them anew. Vertices that lie in one place at rest (lips that
     touch) part in some channel: of the nearest few, the one counts whose place and offsets (E, V, 3) fit best.
@@ -116,13 +120,14 @@ def match(
             tree.insert(point, k)
         tree.balance()
         near = min(NEIGHBOURS, len(points))
-        candidates = np.array([[hit[1] for hit in tree.find_n(point, near)] for point in found_points])
+        hits = [[hit[1] for hit in tree.find_n(point, near)] for point in found_points]
+        candidates = np.array(hits, np.int64).reshape(len(found_points), near)
     worst = np.linalg.norm(points[candidates] - found_points[:, None], axis=2)
     for wanted, found in zip(offsets, found_offsets, strict=True):
         np.maximum(worst, np.linalg.norm(wanted[candidates] - found[:, None], axis=2), out=worst)
     best = worst.argmin(1)
     rows = np.arange(len(found_points))
-    return candidates[rows, best], float(worst[rows, best].max())
+    return candidates[rows, best], worst[rows, best]
 
 
 def _count(number: int, word: str, plural: str | None = None) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..heads import HeadParts
 from ..scene.curves import fcurves_of
+from .kept_values import values_kept
 
 Floats = NDArray[np.float32]
 
@@ -65,7 +66,7 @@ def take_motion(parts: HeadParts, scene: bpy.types.Scene, which: Range) -> Motio
         return nothing
     channels = _plain_curves(keys, frames) if not _is_linked_up(keys) else None
     bones, worlds, driven = [], [], []
-    with _own_scene(parts, scene, with_head=channels is None) as (own, layer, rig):
+    with values_kept(), _own_scene(parts, scene, with_head=channels is None) as (own, layer, rig):
         for frame in frames:
             own.frame_set(frame)
             graph = layer.depsgraph
