@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -198,8 +199,16 @@ def _launch(folder: Path) -> subprocess.Popen[bytes]:
         command = [bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--", job]
     else:  # Blender as a Python module
         command = [sys.executable, script, job]
+    # A Blender with factory settings removes the wheels of all extensions from the person's user folder: as far as
+    # it knows, none is enabled. So it gets a user folder of its own.
+    user = folder / "user"
+    user.mkdir()
+    others = {name: value for name, value in os.environ.items() if not name.startswith("BLENDER_USER_")}
+    environment = {**others, "BLENDER_USER_RESOURCES": str(user)}
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
 
 
 def _path(path: Path, head: str, several: bool) -> Path:
