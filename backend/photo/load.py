@@ -129,7 +129,7 @@ def _register_heif(path: Path) -> None:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         raise MissingDependency(
-            f"Reading {path.name} needs the package pillow-heif; install it, or save the photo as JPEG."
+            f"{path.name} is a HEIC photo, which needs the package pillow-heif to open: save it as JPEG."
         ) from error
     register_heif_opener(thumbnails=False)
 
