@@ -1,4 +1,4 @@
-"""Runs the Blender tests on other versions of Blender's Python module.
+"""Runs the Blender tests, and those of the installed extension, on other versions of Blender's Python module.
 
     python tests/run_matrix.py [VERSION ...]
 
@@ -76,11 +76,24 @@ def prepare(version: Version, python: str, venvs: Path) -> Path:
     return own
 
 
+def build_extension(version: Version, venvs: Path) -> Path:
+    """The Linux zip for this version's Python, built by this interpreter, which has what building needs."""
+    sys.path.insert(0, str(ROOT))
+    import build_addon
+
+    return build_addon.build("linux-x64", version.python, venvs / "dist")
+
+
 def run_tests(version: Version, python: Path, venvs: Path) -> tuple[int, int, int]:
-    """Run the Blender tests. Returns (passed, failed, skipped); a run without a report counts as one failure."""
+    """Run the tests. Returns (passed, failed, skipped); a run without a report counts as one failure."""
     report = venvs / f"bpy-{version.bpy}.xml"
     report.unlink(missing_ok=True)
-    subprocess.run([python, "-m", "pytest", "tests/blender", f"--junitxml={report}"], cwd=ROOT, check=False)
+    folders, environment = ["tests/blender"], dict(os.environ)
+    if sys.platform.startswith("linux"):
+        folders.append("tests/extension")
+        environment["FACEWRIGHT_EXTENSION_ZIP"] = str(build_extension(version, venvs))
+    command = [python, "-m", "pytest", *folders, f"--junitxml={report}"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if not report.is_file():
         return 0, 1, 0
     suites = list(ET.parse(report).getroot().iter("testsuite"))

@@ -11,9 +11,11 @@ import sys
 import threading
 
 _LOG = os.open(os.environ["FACEWRIGHT_TEST_GUARD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+# Events that change files: how many of their arguments are paths, and where their folders' descriptors follow.
 _CHANGES = {
-    "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
-    "os.utime", "shutil.rmtree",
+    "os.mkdir": (1, 2), "os.rename": (2, 2), "os.remove": (1, 1), "os.rmdir": (1, 1), "os.link": (2, 2),
+    "os.symlink": (2, 2), "os.truncate": (1, None), "os.chmod": (1, 2), "os.utime": (1, 3),
+    "shutil.rmtree": (1, None),
 }  # fmt: skip
 _NETWORK = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -25,9 +27,13 @@ def _say(event, **values):
     os.write(_LOG, line.encode())
 
 
-def _name(path):
+def _name(path, folder=-1):
+    """The whole path of an argument, relative to the folder that a descriptor stands for; None for a descriptor."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None
     # Not pathlib: this runs inside imports, pathlib's own too.
-    return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else None  # noqa: PTH100
+    base = os.getcwd() if folder is None or folder < 0 else os.readlink(f"/proc/self/fd/{folder}")  # noqa: PTH109, PTH115
+    return os.path.normpath(os.path.join(base, os.fsdecode(path)))  # noqa: PTH118
 
 
 def _watch(event, arguments):
@@ -49,9 +55,12 @@ def _watch(event, arguments):
             if arguments[1]:  # only compiled modules say where they are
                 _say("read", path=_name(arguments[1]))
         else:
-            for path in arguments[: 2 if event in ("os.rename", "os.link", "os.symlink") else 1]:
-                if _name(path):
-                    _say("write", path=_name(path))
+            count, folders = _CHANGES[event]
+            for k, path in enumerate(arguments[:count]):
+                descriptors = arguments[folders:] if folders is not None else ()
+                name = _name(path, descriptors[min(k, len(descriptors) - 1)] if descriptors else -1)
+                if name:
+                    _say("write", path=name)
     finally:
         _busy.now = False
 

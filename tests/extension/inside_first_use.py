@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 ANSWERS, ZIP, PHOTO, OUTPUT = map(Path, sys.argv[1:5])
@@ -57,6 +58,15 @@ def main():
     (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and "facewright" in obj)
     describe(bpy, head)
 
+    jaw = head.data.shape_keys.key_blocks["jawOpen"]
+    for frame, value in ((1, 0.0), (10, 1.0)):
+        jaw.value = value
+        jaw.keyframe_insert("value", frame=frame)
+    answer("export", sorted(bpy.ops.facewright.export(filepath=str(OUTPUT / "head.fbx"), preset="FBX_UNREAL")))
+
+    wheels = Path(bpy.utils.user_resource("EXTENSIONS")) / ".local"
+    answer("packages after the export", sorted({path.name for path in wheels.glob("lib/python3*/site-packages/*")}))
+
     bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "scene.blend"), compress=True)
     answer("finished", True)
 
@@ -87,6 +97,8 @@ def moved(basis, key):
 
 try:
     main()
+except BaseException:
+    traceback.print_exc()
 finally:
     sys.stdout.flush()
     sys.stderr.flush()

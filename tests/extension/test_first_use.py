@@ -5,6 +5,7 @@ Nothing of the checkout takes part: the processes see Blender's Python, the zip,
 
 from __future__ import annotations
 
+import re
 import tomllib
 import zipfile
 from pathlib import Path
@@ -104,7 +105,9 @@ def test_files_are_written_only_where_they_may(
     left = [path for path in environment.home.rglob("*") if path.is_file()]
     assert [path for path in left if not _below(str(path), environment.home / ".cache" / "thumbnails")] == []
     assert [path.name for path in environment.temporary.iterdir() if not path.name.startswith("blender_")] == []
-    assert {path.name for path in output.iterdir()} == {"holiday.heic", "scene.blend"}
+    folder = {"holiday.heic", "scene.blend", "head.fbx"}
+    assert {path.name for path in output.iterdir() if path.is_file()} == folder
+    assert [path.suffix for path in output.rglob("*/*")] == [".png"] * 4, "the export's textures"
 
 
 def test_what_the_worker_writes_lies_in_the_user_folder(used: Ran, environment: CleanEnvironment) -> None:
@@ -142,6 +145,18 @@ def test_the_textures_are_in_the_file(used: Ran) -> None:
     assert all(packed for _, _, packed, _ in used.answers["images"])
 
 
+def test_the_head_exports(used: Ran, output: Path) -> None:
+    assert used.answers["export"] == ["FINISHED"]
+    line = r"head\.fbx: 52 channels, 1 curve, 0\.3\d+ m tall, 4 textures, largest deviation 0\.0\d+ mm"
+    assert re.search(line, used.output), used.output
+    assert (output / "head.fbx").stat().st_size > 1e6
+
+
+def test_the_exports_own_blender_leaves_this_ones_packages(used: Ran) -> None:
+    """Every Blender that starts removes the wheels of extensions that its own preferences do not enable."""
+    assert set(used.answers["packages after the export"]) >= WHEELS
+
+
 def test_a_format_that_blenders_python_cannot_read_is_one_sentence(used: Ran) -> None:
     said = used.answers["HEIC"]
     assert "holiday.heic" in said and "JPEG" in said
@@ -168,7 +183,7 @@ def test_enabling_is_quick_and_light(later: Ran) -> None:
 def test_disabling_takes_everything_back(later: Ran) -> None:
     assert later.answers["at start"] == []
     assert {"Scene.facewright_photo", "FACEWRIGHT_OT_reconstruct"} <= set(later.answers["enabled"])
-    assert later.answers["disabled"] == []
+    assert later.answers["disabled"] == later.answers["unregistered"] == []
     assert later.answers["enabled again"] == later.answers["enabled"]
 
 
