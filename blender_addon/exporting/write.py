@@ -58,7 +58,9 @@ def folder_beside(path: Path) -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix=".facewright-", dir=path.parent) as made:
             yield Path(made)
-            for file in sorted(entry for entry in Path(made).rglob("*") if entry.is_file()):
+            # The file itself first: where that cannot be, its textures shall not be either.
+            files = [entry for entry in Path(made).rglob("*") if entry.is_file()]
+            for file in sorted(files, key=lambda entry: (len(entry.parts), entry.name != path.name, entry)):
                 target = path.parent / file.relative_to(made)
                 target.parent.mkdir(exist_ok=True)
                 file.replace(target)

@@ -69,14 +69,16 @@ FAULTS: dict[str, tuple[Callable[[Found], Found], str]] = {
     "offset": (lambda f: f._replace(offsets=_bumped(f.offsets, (17, 9), 3e-4)), "shapes differ by up to 0.30 mm"),
     "lost": (
         lambda f: f._replace(
-            points=np.delete(f.points, 212, 0), offsets=np.delete(f.offsets, 212, 1), posed=np.delete(f.posed, 212, 1)
+            points=np.delete(f.points, 212, 0),
+            offsets=np.delete(f.offsets, 212, 1),
+            posed=np.delete(f.posed, 212, 1),
         ),
         "1 vertex missing",
     ),
     "scale": (lambda f: f._replace(points=f.points * 100.0), "m tall instead of 0.28"),
-    "curve": (lambda f: f._replace(curves=_bumped(f.curves, (3, 17), 0.01)), "the curve of jawOpen is off by up to"),
+    "curve": (lambda f: f._replace(curves=_bumped(f.curves, (3, 17), 0.01)), "the curve of jawOpen is off by"),
     "shift": (lambda f: f._replace(curves=np.roll(f.curves, 1, axis=0)), "the curve of"),
-    "pose": (lambda f: f._replace(posed=_bumped(f.posed, (1, 30), 1e-3)), "the animated head is off by up to 1.00 mm"),
+    "pose": (lambda f: f._replace(posed=_bumped(f.posed, (1, 30), 1e-3)), "animated head is off by up to 1.00 mm"),
     "bone": (lambda f: f._replace(bones=f.bones[:-1]), "1 bone missing"),
     "texture": (lambda f: f._replace(textures=("a", "b", "c")), "3 of 4 textures found"),
     "empty": (

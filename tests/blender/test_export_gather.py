@@ -35,7 +35,8 @@ def state() -> dict[str, object]:
         },
         "values": {keys.name: [round(key.value, 6) for key in keys.key_blocks] for keys in bpy.data.shape_keys},
         "places": {
-            obj.name: [round(value, 6) for value in (*obj.location, *obj.rotation_euler)] for obj in bpy.data.objects
+            obj.name: [round(value, 6) for value in (*obj.location, *obj.rotation_euler)]
+            for obj in bpy.data.objects
         },
     }  # fmt: skip
 
