@@ -1,6 +1,6 @@
 """Random sequences of what a person may do, on the real operators, the real worker and real files.
 
-    python tests/blender/random_sequences.py --sequences 200             # all that the project promises; an hour
+    python tests/blender/random_sequences.py --sequences 200   # all that the project promises: half an hour
     python tests/blender/random_sequences.py --first 117 --sequences 1   # sequence 117 again, step by step
 
 After each step nothing may have raised or printed an exception, no worker may be left behind, and no driver may be
@@ -52,19 +52,20 @@ FROM_EMPTY = 0.15  # how many sequences begin with an empty file; the others wit
 
 @contextlib.contextmanager
 def captured(log: Path) -> Iterator[None]:
-    """Everything that Blender and Python print goes to ``log`` meanwhile: the descriptors', not only Python's."""
+    """Everything that Blender and Python print goes to ``log`` meanwhile: what C writes, and Python's own."""
     sys.stdout.flush(), sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
-    with log.open("wb") as file:
+    with log.open("a", encoding="utf-8", buffering=1) as file:
+        file.truncate(0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stdout.flush(), sys.stderr.flush()
-        for number, descriptor in enumerate(kept, 1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
+        try:
+            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                yield
+        finally:
+            for number, descriptor in enumerate(kept, 1):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
 
 
 def start_file(folder: Path, photo: Path) -> Path:
@@ -151,8 +152,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--steps", type=int, default=STEP_COUNT, help="steps of each")
     parser.add_argument("--photo", type=Path, help="a photo of a face (default: the demo photo)")
-    parser.add_argument("--start", type=Path, help="a file with one head, from --keep of an earlier run")
-    parser.add_argument("--keep", type=Path, help="write the file with one head here, too")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no sequence after so many seconds")
     options = parser.parse_args()
     began = time.monotonic()
@@ -180,9 +179,7 @@ def walk_all(options: argparse.Namespace, folder: Path, began: float) -> int:
         (folder / "cache" / "models").symlink_to(models)
     take = write_take(folder / "Slate_1_iPhone.csv", take_lines(*speech(2.0)))
     blender_addon.register()
-    start = options.start or start_file(folder, photo)
-    if options.keep:
-        shutil.copy(start, options.keep)
+    start = start_file(folder, photo)
     failed, counts = [], Counter()
     numbers = range(options.first, options.first + options.sequences)
     for done_before, seed in enumerate(numbers):
