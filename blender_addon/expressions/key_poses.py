@@ -37,6 +37,14 @@ def label_of_pose(name: str) -> str:
     return name.replace("_", " ").title()
 
 
+SHORT_LABELS = {
+    "mouth_stretch": "Stretch", "jaw_forward": "Forward", "chin_raiser": "Chin Up", "lip_puckerer": "Pucker",
+    "lip_funneler": "Funnel", "cheek_blowing": "Cheeks", "brow_raiser": "Brows Up", "brow_lower": "Brows Low",
+    "eye_closed": "Eyes Shut",
+}  # fmt: skip
+"""Labels that fit under a small picture, where the whole name does not."""
+
+
 def posed(
     current: Mapping[str, float], pose: Mapping[str, float], strength: float = 1.0, add: bool = False
 ) -> dict[str, float]:

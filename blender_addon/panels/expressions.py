@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import bpy
 
-from ..expressions.key_poses import POSES, label_of_pose
+from ..expressions.key_poses import POSES, SHORT_LABELS, label_of_pose
 from ..expressions.sides import LINKED_LABELS
 from ..expressions.table import OTHER, REGION_OF, REGIONS, Region, Row, label_of, search
 from ..heads import active_head, shape_keys
@@ -98,7 +98,8 @@ def _draw_key_expressions(
         cell = grid.column(align=True)
         if pictures:
             cell.template_icon(icon_of(head, name), scale=PICTURE_SCALE)
-        button = cell.operator("facewright.apply_key_expression", text=label_of_pose(name))
+        label = SHORT_LABELS.get(name) if pictures else None
+        button = cell.operator("facewright.apply_key_expression", text=label or label_of_pose(name))
         button.expression, button.strength, button.mode = name, settings.strength, settings.mode
 
 

@@ -22,6 +22,7 @@ SUPERSAMPLING = 2
 TURN_DEGREES = -12.0
 DISTANCE = 8.0  # of the eye from the face, in units of the face's height
 MARGIN = 0.05  # around the face, in units of its height
+FACING_AWAY = 0.7  # how far towards the back of the head a triangle points at rest, -1 to 1, to be left out
 TEXELS = 512  # of a texture's side that are looked at
 KEY_LIGHT, FILL_LIGHT = (-0.5, 0.5, 0.75), (0.8, 0.0, 0.6)  # directions: right, up, to the viewer
 INSIDE = {"teeth": 0.8, "mouth": 0.55}  # light that reaches what lies behind the lips
@@ -66,12 +67,13 @@ def portrait_of(head: bpy.types.Object, names: Iterable[str]) -> Portrait:
     materials = list(mesh.materials) or [None]
     slots = np.minimum(slots, len(materials) - 1)
     kinds = ["" if material is None else str(material.get(MATERIAL, "")) for material in materials]
-    keep = np.array([kind != "cornea" for kind in kinds])[slots]
     low, high = _face_box(basis, offsets)
+    middle, height = np.array([0.5 * (low[0] + high[0]), low[1], 0.5 * (low[2] + high[2])]), float(high[2] - low[2])
+    triangles = triangles.reshape(-1, 3)
+    keep = np.array([kind != "cornea" for kind in kinds])[slots] & _in_view(basis, triangles, middle, height)
     return Portrait(
-        basis, offsets, triangles.reshape(-1, 3)[keep], uv.reshape(-1, 2)[loops.reshape(-1, 3)[keep]], slots[keep],
-        [_texture(material) for material in materials], [INSIDE.get(kind, 1.0) for kind in kinds],
-        np.array([0.5 * (low[0] + high[0]), low[1], 0.5 * (low[2] + high[2])]), float(high[2] - low[2]),
+        basis, offsets, triangles[keep], uv.reshape(-1, 2)[loops.reshape(-1, 3)[keep]], slots[keep],
+        [_texture(material) for material in materials], [INSIDE.get(kind, 1.0) for kind in kinds], middle, height,
     )  # fmt: skip
 
 
@@ -116,6 +118,15 @@ def _face_box(basis: Float32, offsets: Mapping[str, Float32]) -> tuple[Float32, 
     low, high = face.min(0), face.max(0)
     high[2] = min(high[2] + 0.1 * (high[2] - low[2]), basis[:, 2].max())
     return low, high
+
+
+def _in_view(basis: Float32, triangles: NDArray[np.int32], middle: Float32, height: float) -> NDArray[np.bool_]:
+    """(T,) which triangles a picture may show: those within its frame that do not face away, whatever the pose."""
+    a, b, c = (basis[triangles[:, corner]] for corner in range(3))
+    reach = np.abs((a + b + c) / 3.0 - middle)
+    normal = np.cross(b - a, c - a)
+    away = normal[:, 1] > FACING_AWAY * np.linalg.norm(normal, axis=1)
+    return (np.maximum(reach[:, 0], reach[:, 2]) < (0.6 + MARGIN) * height) & ~away
 
 
 def _texture(material: bpy.types.Material | None) -> Float32:

@@ -13,7 +13,7 @@ import numpy as np
 from ..expressions.key_poses import POSES
 from .pose_pictures import Portrait, draw_pose, portrait_of
 
-SIZE = 128  # pixels
+SIZE = 112  # pixels
 MOST_HEADS = 8
 """Pictures of so many heads are kept; the oldest go first."""
 
