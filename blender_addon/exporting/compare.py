@@ -20,8 +20,8 @@ NEIGHBOURS = 6  # vertices that may share a place: lips that touch, split corner
 class Check:
     """Numbers of the comparison, and sentences about what is not as it should be (none where all is well).
 
-    channels and curves found (curves: channels that move, None without animation); height of the head in metres; textures found;
-    deviation: largest distance in metres of a vertex, at rest, in a channel or on a frame of the animation;
+    channels found; curves: channels that move, None without animation; height of the head in metres; textures
+    found; deviation: largest distance in metres of a vertex, at rest, in a channel or on a frame of the animation;
     curve_deviation: largest difference of a channel's value on any frame.
     """
 

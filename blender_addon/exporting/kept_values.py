@@ -1,7 +1,7 @@
 """Values that animation and drivers set stay what they were while other frames are evaluated.
 
-Blender writes what it evaluates back into the datablocks, so a look at frame 50 would leave its values behind, and a
-slider that was moved but not keyed would be lost.
+Blender writes what it evaluates back into the datablocks, so a look at frame 50 would leave its values behind, and
+a slider that was moved but not keyed would be lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import bpy
 from ..scene.curves import curves_in_action, fcurves_of
 
 # The last step of a path: a property, or a custom one.
-_LAST_STEP = re.compile(r'^(?:(?P<owner>.*)\.)?(?P<name>\w+)$|^(?P<custom_owner>.*)\["(?P<key>[^"]*)"\]$', re.DOTALL)
+_LAST_STEP = re.compile(r'^(?:(?P<owner>.*)\.)?(?P<name>\w+)$|^(?P<custom_owner>.*)\["(?P<key>[^"]*)"\]$')
 
 
 @contextmanager
