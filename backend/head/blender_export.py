@@ -9,6 +9,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,22 +47,23 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     Cancelled : ``cancel()`` became true; the process was stopped
     FaceError : Blender failed; its own sentence
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", ADDON, str(folder.resolve()), "--no-verify", *(f"--{kind}" for kind in kinds)],
-        env={**os.environ, "PYTHONHASHSEED": "0"},  # the FBX exporter numbers its objects by Python's hashes
-        cwd=require_blender(),  # "-m" looks there first, whatever lies where the user stands
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    try:
-        log = _wait(process, cancel)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    with tempfile.TemporaryDirectory(prefix="facewright-") as user:
+        process = subprocess.Popen(
+            [sys.executable, "-m", ADDON, str(folder.resolve()), "--no-verify", *(f"--{kind}" for kind in kinds)],
+            env=_environment(user),
+            cwd=require_blender(),  # "-m" looks there first, whatever lies where the user stands
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        try:
+            log = _wait(process, cancel)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
     if process.returncode:
         said = [line.strip() for line in log.splitlines() if line.strip()]
         raise FaceError(
@@ -70,6 +72,17 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     for kind in kinds:
         if not (folder / f"head.{kind}").is_file():
             raise FaceError(f"Blender ended without writing head.{kind}.")
+
+
+def _environment(user: str) -> dict[str, str]:
+    """Variables of the process that has Blender's module.
+
+    The FBX exporter numbers its objects by Python's hashes, which are fixed here. ``user`` is an empty folder in
+    place of that of the person's own Blender: the module knows none of its preferences, takes its extensions for
+    disabled, and would remove their packages.
+    """
+    others = {name: value for name, value in os.environ.items() if not name.startswith("BLENDER_USER_")}
+    return {**others, "PYTHONHASHSEED": "0", "BLENDER_USER_RESOURCES": user}
 
 
 def _wait(process: subprocess.Popen[str], cancel: Callable[[], bool]) -> str:
