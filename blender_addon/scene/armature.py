@@ -41,7 +41,7 @@ def build_armature(
         for other in selected:
             other.select_set(True)
         layer.objects.active = before
-    data.display_type = "OCTAHEDRAL"
+    data.display_type = "STICK"  # in front of the face, and yet the face can be seen
     obj.show_in_front = True
     for bone_name in (EYE_LEFT, EYE_RIGHT, JAW):
         if bone_name in obj.pose.bones:

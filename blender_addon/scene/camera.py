@@ -16,6 +16,7 @@ def build_camera(head: Head, name: str, photo: bpy.types.Image | None) -> bpy.ty
     data = bpy.data.cameras.new(name)
     match_lens(data, head.camera)
     data.clip_start, data.clip_end = 0.01, 100.0
+    data.display_size = 0.1  # its drawn frame would cross the whole view
     data.show_passepartout, data.passepartout_alpha = True, 0.7
     if photo is not None:
         background = data.background_images.new()

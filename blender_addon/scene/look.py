@@ -25,9 +25,9 @@ VIEW_CAMERA = "facewright_view_camera"
 """The view's own camera before, where it had one."""
 IN_THE_WAY = (
     "show_bones", "show_extras", "show_relationship_lines", "show_cursor", "show_object_origins", "show_floor",
-    "show_axis_x", "show_axis_y", "show_axis_z",
+    "show_axis_x", "show_axis_y", "show_axis_z", "show_outline_selected",
 )  # fmt: skip
-"""What Blender draws over a face that is to be compared with its photo; the outline of the head is welcome."""
+"""What Blender draws over a face that is to be compared with its photo."""
 PICTURE_HEIGHT = 0.8
 """Share of the view's height that the head takes when the look begins."""
 HEAD_TO_FACE = 1.7

@@ -6,17 +6,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import bmesh
 import bpy
 import bundles
 import numpy as np
 import pytest
+from facewright.api import ReconstructRequest, reconstruct
 from facewright.face_model.base import ARKIT_NAMES
 from PIL import Image
 from readback import evaluated, key_positions, positions
 
 import blender_addon
+import blender_addon.preferences
 from blender_addon.backend_door import BundleInvalid, Head, read_head
-from blender_addon.heads import active_head, parts_of
+from blender_addon.heads import HeadParts, active_head, parts_of
 from blender_addon.scene.build import HeadObjects, build_head
 from blender_addon.scene.bundle_source import BundleGone
 from blender_addon.scene.mend_mesh import TopologyChanged
@@ -26,6 +29,7 @@ from blender_addon.scene.refresh import NewTextures, NotThisHead, PhotoGone, ref
 from blender_addon.scene.resize import resize
 
 SCULPT = np.float32(0.003)
+ASTRONAUT = Path(__file__).resolve().parents[3] / "shared/data/photos/astronaut.png"
 
 
 @pytest.fixture
@@ -288,8 +292,6 @@ def test_deleted_mesh(built: HeadObjects, head: Head, left: str) -> None:
 def test_cut_mesh_is_left_alone(built: HeadObjects) -> None:
     built.head.shape_key_clear()
     mesh = built.head.data
-    import bmesh
-
     cut = bmesh.new()
     cut.from_mesh(mesh)
     cut.verts.ensure_lookup_table()
@@ -375,6 +377,27 @@ def test_refresh_changes_images_only(built: HeadObjects, brighter: Path) -> None
     bpy.data.images.remove(albedo)
     assert rebuild(built.head)[1] == ["1 texture"]
     assert bpy.data.images["Head_albedo"].size[0] == 512
+
+
+@pytest.mark.skipif(not ASTRONAUT.is_file(), reason="needs ../shared/data/photos/astronaut.png")
+def test_refresh_by_the_worker(addon: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real thing: photo, worker, operator. Sculpted shapes stay to the last bit."""
+    monkeypatch.setattr(blender_addon.preferences, "heads_folder", lambda: tmp_path)
+    made = reconstruct(ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=512))
+    objects = build_head(read_head(made.bundle), bpy.context.scene.collection)
+    remember_photo(HeadParts(objects.head, objects.armature, objects.camera), ASTRONAUT)
+    bpy.context.view_layer.objects.active = objects.head
+    for key in objects.head.data.shape_keys.key_blocks:
+        points = key_positions(key)
+        points[:200] += SCULPT
+        key.points.foreach_set("co", points.ravel())
+    shapes, seen = keys_of(objects.head), state(objects.head)["seen"]
+    assert bpy.ops.facewright.refresh_textures(texture_size="1024") == {"FINISHED"}
+    assert tuple(bpy.data.images["Head_albedo"].size) == (1024, 1024)
+    for name, points in keys_of(objects.head).items():
+        assert (points == shapes[name]).all(), name
+    # The same photo: what it showed is the same, but for the finer map.
+    assert np.mean(np.abs(np.subtract(state(objects.head)["seen"], seen)) > 0.25) < 0.02
 
 
 def test_refresh_refuses_another_face_model(built: HeadObjects, brighter: Path) -> None:
