@@ -72,8 +72,8 @@ def gather(head: bpy.types.Object, scene: bpy.types.Scene, which: Range) -> Snap
 def write_library(head: bpy.types.Object, path: Path) -> None:
     """Write the head's materials, with their images, and its armature into a .blend file.
 
-    Images that were painted on and not saved are written beside it, as they look now, and named in
-    ``<image>.painted`` files by the worker's rules (``stage.load_painted``). Raises OutputUnwritable.
+    Images that were painted on and not saved are written beside it as they look now, each with its name in a file
+    of its own, for ``stage.load_painted``. Raises OutputUnwritable.
     """
     parts = parts_of(head)
     materials = {slot.material for slot in head.material_slots if slot.material is not None}
@@ -82,7 +82,7 @@ def write_library(head: bpy.types.Object, path: Path) -> None:
             str(path), {*materials, parts.armature.data}, path_remap="ABSOLUTE", fake_user=True, compress=False
         )
         for number, image in enumerate(_painted(materials)):
-            image.save(filepath=str(path.parent / f"painted_{number}.png"), save_copy=True)
+            _save_copy(image, path.parent / f"painted_{number}.png")
             (path.parent / f"painted_{number}.txt").write_text(image.name, encoding="utf-8")
     except (OSError, RuntimeError) as error:
         raise OutputUnwritable(f"The head could not be prepared for export: {str(error).strip()}") from error
@@ -103,6 +103,23 @@ def _painted(materials: Iterable[bpy.types.Material]) -> list[bpy.types.Image]:
         if node.type == "TEX_IMAGE" and node.image is not None and node.image.is_dirty
     }
     return [images[name] for name in sorted(images)]
+
+
+def _save_copy(image: bpy.types.Image, path: Path) -> None:
+    """Write an image's pixels as PNG; the image itself stays unsaved, as it is."""
+    copy = bpy.data.images.new("Facewright export", *image.size, alpha=True)
+    try:
+        copy.colorspace_settings.name = image.colorspace_settings.name
+        pixels = np.ones((image.size[0] * image.size[1], 4), np.float32)
+        own = np.empty(len(image.pixels), np.float32)
+        image.pixels.foreach_get(own)
+        pixels[:, : image.channels] = own.reshape(len(pixels), image.channels)
+        copy.pixels.foreach_set(pixels.ravel())
+        copy.file_format = "PNG"
+        copy.filepath_raw = str(path)
+        copy.save()
+    finally:
+        bpy.data.images.remove(copy)
 
 
 def _shapes(head: bpy.types.Object) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

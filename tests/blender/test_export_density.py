@@ -10,7 +10,6 @@ import bundles
 import numpy as np
 import pytest
 from exporting_help import animated_snapshot, export
-from facewright.face_model.load import load_face_model
 
 from blender_addon.backend_door import Density, FaceError, read_head
 from blender_addon.exporting.density import reduced
@@ -23,6 +22,9 @@ from blender_addon.scene.build import HeadObjects, build_scene
 @pytest.fixture(scope="module")
 def real_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in model's mean head as a bundle."""
+    pytest.importorskip("scipy", reason="the built-in face model needs scipy, which this environment has not")
+    from facewright.face_model.load import load_face_model
+
     model = load_face_model()
     geometry = model.head(np.zeros(model.identity_dims))
     return bundles.write_bundle(tmp_path_factory.mktemp("real") / "head", model.topology, geometry)
