@@ -14,6 +14,7 @@ from typing import IO, Any
 import debian
 
 WIDTH, HEIGHT = 1400, 900
+PATIENCE_S = 180  # software OpenGL compiles the shaders of a material preview for a minute
 OBSERVER = Path(__file__).with_name("observer.py")
 
 
@@ -96,11 +97,11 @@ class Desktop:
     def drag(self, start: tuple[float, float], by: tuple[float, float], steps: int = 12) -> None:
         """Press at a pixel, move, release."""
         self.move(*start)
-        self._tool("xdotool", "mousedown", "1", "sleep", "0.1")
+        self._tool("xdotool", "mousedown", "1", "sleep", "0.3")
         for step in range(1, steps + 1):
             x, y = (start[axis] + by[axis] * step / steps for axis in (0, 1))
-            self._tool("xdotool", "mousemove", str(round(x)), str(round(y)), "sleep", "0.04")
-        self._tool("xdotool", "sleep", "0.1", "mouseup", "1")
+            self._tool("xdotool", "mousemove", str(round(x)), str(round(y)), "sleep", "0.1")
+        self._tool("xdotool", "sleep", "0.4", "mouseup", "1")
         time.sleep(0.2)
 
     def key(self, *keys: str) -> None:
@@ -168,11 +169,11 @@ class Blender:
         """Everything that Blender has printed."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def ask(self, code: str, timeout: float = 30) -> Any:
+    def ask(self, code: str, timeout: float = PATIENCE_S) -> Any:
         """The value of a Python expression in Blender, in the observer's names. Raises BlenderGone, ValueError."""
         return self._ask("eval", code, timeout)
 
-    def set_stage(self, code: str, timeout: float = 30) -> None:
+    def set_stage(self, code: str, timeout: float = PATIENCE_S) -> None:
         """Run Python statements in Blender: for what the person's screen looks like, never for what is tested."""
         self._ask("exec", code, timeout)
 

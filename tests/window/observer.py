@@ -4,6 +4,7 @@ It looks and never acts, except where the driver sets the stage (window size, th
 expressions in a file; the answer is a file too, because nothing else passes all of Blender's states.
 """
 
+import importlib
 import json
 import os
 import time
@@ -73,6 +74,12 @@ def tabs():
     return None
 
 
+def file_selector():
+    """[folder, file name] of the open file selector."""
+    parameters = areas("FILE_BROWSER")[0][1].spaces.active.params
+    return [parameters.directory.decode(), parameters.filename]
+
+
 def hovered():
     """(owner, property) under the mouse pointer, as Blender itself sees it; None where there is none."""
     window, area = areas()[0]
@@ -92,7 +99,7 @@ def heads():
             "vertices": len(obj.data.vertices),
             "keys": 0 if obj.data.shape_keys is None else len(obj.data.shape_keys.key_blocks) - 1,
             "armature": obj.find_armature() is not None,
-            "images": len({node.image for slot in obj.material_slots if slot.material and slot.material.use_nodes
+            "images": len({node.image for slot in obj.material_slots if slot.material and slot.material.node_tree
                            for node in slot.material.node_tree.nodes if node.type == "TEX_IMAGE" and node.image}),
             "height_m": round(obj.dimensions.z, 3),
         }
@@ -114,6 +121,27 @@ def value(key, head=0):
     return round(obj.data.shape_keys.key_blocks[key].value, 4)
 
 
+def view():
+    """How the 3D view looks at the scene and how it shows it."""
+    space = areas()[0][1].spaces.active
+    camera = space.camera
+    return {
+        "perspective": space.region_3d.view_perspective,
+        "turned": [round(n, 3) for n in space.region_3d.view_rotation],
+        "distance": round(space.region_3d.view_distance, 3),
+        "camera": camera and camera.name,
+        "local camera": space.use_local_camera,
+        "shading": [space.shading.type, space.shading.color_type, space.shading.light],
+    }
+
+
+def weights(head=0):
+    """{name: value} of a head's shape keys that are not zero."""
+    obj = [obj for obj in bpy.context.scene.objects if obj.type == "MESH" and "facewright" in obj][head]
+    keys = obj.data.shape_keys.key_blocks[1:]
+    return {key.name: round(key.value, 3) for key in keys if abs(key.value) > 1e-4}
+
+
 def curves(head=0):
     """{data path: [[frame, value], ...]} of the action on a head's shape keys."""
     obj = [obj for obj in bpy.context.scene.objects if obj.type == "MESH" and "facewright" in obj][head]
@@ -126,6 +154,23 @@ def curves(head=0):
     else:
         found = action.layers[0].strips[0].channelbag(data.action_slot).fcurves
     return {curve.data_path: [[round(n, 3) for n in key.co] for key in curve.keyframe_points] for curve in found}
+
+
+def export_task():
+    """How far the running export is; None where none runs."""
+    task = addon("exporting.running").current()
+    return None if task is None else task.fraction
+
+
+def export_report():
+    """What the panel says about the last export."""
+    report = addon("exporting.running").last()
+    return [] if report is None else list(report.lines())
+
+
+def addon(module):
+    """A module of the installed extension."""
+    return importlib.import_module(f"bl_ext.user_default.facewright.{module}")
 
 
 def words(text):

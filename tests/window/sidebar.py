@@ -8,6 +8,7 @@ from desktop import Blender, Desktop
 from reading import Box, Reader, WordsMissing
 
 PAGE_NOTCHES = 8
+TABS_ONLY = 60  # pixels: from 5.0 on, a hidden sidebar still shows its tabs
 
 
 class Sidebar:
@@ -18,11 +19,13 @@ class Sidebar:
 
     def open(self, tab: str) -> None:
         """Show the sidebar and click a tab. Raises WordsMissing, TimeoutError."""
-        if self._blender.ask("region()") is None:
+        shown = f"(region() or [0, 0, 0])[2] > {TABS_ONLY}"
+        if not self._blender.ask(shown):
             self._desktop.move(*self.view.centre)
             self._desktop.key("n")
-            self._blender.wait("region()", 10)
-        self._desktop.click(*self._reader.one(tab, self.box, turned=True).centre)
+            self._blender.wait(shown, 10)
+        if self._blender.ask("tabs()") != tab:
+            self._desktop.click(*self._reader.one(tab, self.box, turned=True).centre)
         self._blender.wait(f"tabs() == {tab!r}", 10)
 
     @property
@@ -55,13 +58,17 @@ class Sidebar:
                 raise WordsMissing(f'"{text}" is not in the sidebar')
 
     def click(self, text: str, patience_s: float = 4) -> Box:
-        """Click a text; return where it was. Raises WordsMissing."""
-        box = self.find(text, patience_s)
+        """Click a text once it stands still; return where it was. Raises WordsMissing."""
+        box, before = self.find(text, patience_s), None
+        while box != before:  # panels glide to their places
+            time.sleep(0.3)
+            box, before = self.find(text, patience_s), box
         self._desktop.click(*box.centre)
         return box
 
-    def find_slider(self, label: str, name: str) -> tuple[float, float]:
-        """The middle of the slider of a shape key, in a row with this label, as Blender confirms under the pointer.
+    def find_slider(self, label: str, across: float = 0.5) -> tuple[float, float]:
+        """A point on the sliders of shape keys in the row with this label: where Blender says that one is under
+        the pointer, ``across`` of the way from the first slider's left end to the last one's right end.
 
         Raises WordsMissing.
         """
@@ -72,11 +79,11 @@ class Sidebar:
             for x in range(self.box.left + 20, self.box.left + self.box.width - 30, 10):
                 self._desktop.move(x, y)
                 under = self._blender.ask("hovered()")
-                if under and under[1] == "value" and f'["{name}"]' in under[0]:
+                if under and under[1] == "value" and "shape_keys" in under[0]:
                     over.append(x)
             if over:
-                return sum(over) / len(over), y
-        raise WordsMissing(f'no slider of {name} in a row that reads "{label}"')
+                return over[0] + (over[-1] - over[0]) * across, y
+        raise WordsMissing(f'no slider of a shape key in a row that reads "{label}"')
 
     def shows(self, text: str) -> bool:
         """Whether a text can be read without scrolling."""

@@ -21,8 +21,16 @@ from reading import Box, Reader, WordsMissing
 from sidebar import Sidebar
 
 TAB = "Facewright"
+JAW_CURVE = 'key_blocks["jawOpen"].value'
+# A person's own choices: the file selector in the window itself, so that no window manager is needed, and no warping
+# of the pointer in a drag, which xdotool knows nothing of.
+PREFERENCES = """
+bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+bpy.context.preferences.inputs.use_mouse_continuous = False
+"""
 TROUBLE = re.compile(r"Traceback|^\w*Error\b|Exception|rna_uiItem|unknown property|^Error:|WARN.*bpy", re.MULTILINE)
 CROSS_FROM_RIGHT = 48  # pixels
+SETTLE_S = 0.8  # panels glide to their places
 RECONSTRUCT_S = 180  # a loaded machine that draws by software
 
 
@@ -54,6 +62,7 @@ class Walk:
         said = self.blender.output()[printed:]
         if not problem and TROUBLE.search(said):
             problem = "Blender printed:\n" + said[-2000:]
+        time.sleep(SETTLE_S)
         label = f"{self._steps:02}-{name.lower().replace(' ', '-')}"
         (self.out / f"{label}{'-FAILED' if problem else ''}.png").write_bytes(self.desktop.picture())
         longest = self.blender.ask("pulse.longest")
@@ -81,19 +90,25 @@ class Walk:
 
     def in_folder(self, folder: str = "") -> None:
         """Go to a folder (the photos') in Blender's file selector by typing it."""
+        folder = folder or self.photos
         self.blender.wait("areas('FILE_BROWSER')", 15)
-        left, top, width, height = self.blender.ask("region('WINDOW', 'FILE_BROWSER')")
+        left, top, width, height = self.blender.wait("region('WINDOW', 'FILE_BROWSER')", 15)
         self.desktop.move(left + width / 2, top + height * 0.8)
         time.sleep(0.5)
         self.desktop.key("ctrl+l", "ctrl+a")
-        self.desktop.type((folder or self.photos) + "/")
+        self.desktop.type(folder + "/")
         self.desktop.key("Return")
+        time.sleep(0.5)
+        # Leaves the text field where Return has only accepted what it completes.
+        self.desktop.click(left + width / 2, top + height * 0.8)
+        self.blender.wait(f"file_selector()[0].rstrip('/') == {folder!r}", 10)
         time.sleep(1.5)  # thumbnails
 
     def pick_file(self, name: str) -> None:
         """Click a file in the file selector and confirm."""
-        left, top, width, height = self.blender.ask("region('WINDOW', 'FILE_BROWSER')")
-        self.desktop.click(*self.reader.one(name, Box(left, top, width, height)).centre)
+        inside = Box(*self.blender.ask("region('WINDOW', 'FILE_BROWSER')"))
+        self.desktop.click(*self.reader.one(name, inside).centre)
+        self.blender.wait(f"file_selector()[1] == {name!r}", 10)
         self.desktop.key("Return")
         self.blender.wait("not areas('FILE_BROWSER')", 15)
 
@@ -122,8 +137,7 @@ def walk(root: Path, zip_file: Path, photo: Path, out: Path, only: Sequence[str]
         blender = Blender(desktop, out / "blender.log")
         blender.install(zip_file)
         blender.start()
-        # A person's own choice: the file selector in the window itself, so that no window manager is needed.
-        blender.set_stage("bpy.context.preferences.view.filebrowser_display_type = 'SCREEN'")
+        blender.set_stage(PREFERENCES)
         tour = Walk(desktop, blender, out, photos)
         try:
             for part in PARTS:
@@ -256,4 +270,138 @@ def gone(tour: Walk, before: dict[str, list[str]]) -> None:
     assert tour.blender.ask("contents()") == before, "a cancelled reconstruction changed the file"
 
 
-PARTS: tuple[Callable[[Walk], None], ...] = (open_panel, choose_photo, reconstruct)
+def result(tour: Walk) -> None:
+    """Compare with the photo, look at what was seen, type a pupil distance; each is taken back exactly."""
+    blender, sidebar = tour.blender, tour.sidebar
+    view, weights = blender.ask("view()"), blender.ask("weights()")
+    with tour.step("compared with photo"):
+        sidebar.click("Compare with Photo")
+        blender.wait("view()['perspective'] == 'CAMERA'", 10)
+        assert len(blender.ask("weights()")) > 3, "the photo's expression is not shown"
+    with tour.step("no longer compared"):
+        sidebar.click("Compare with Photo")
+        blender.wait("view()['perspective'] != 'CAMERA'", 10)
+        assert blender.ask("view()") == view, f"{blender.ask('view()')} was {view}"
+        assert blender.ask("weights()") == weights
+    with tour.step("seen and completed"):
+        sidebar.click("Seen and Completed")
+        blender.wait("view()['shading'][1] == 'VERTEX'", 10)
+    with tour.step("seen no longer shown"):
+        sidebar.click("Seen and Completed")
+        blender.wait("view()['shading'][1] != 'VERTEX'", 10)
+        assert blender.ask("view()") == view, f"{blender.ask('view()')} was {view}"
+    height = blender.ask("heads()[0]['height_m']")
+    with tour.step("pupil distance typed"):
+        box = sidebar.find("Pupil Distance")
+        field = (box.left + box.width + 60, box.centre[1])
+        tour.desktop.click(*field)
+        tour.desktop.click(*field)
+        tour.desktop.key("ctrl+a")
+        tour.desktop.type("66")
+        tour.desktop.key("Return")
+        blender.wait(f"abs(heads()[0]['height_m'] / {height} - 1) > 0.02", 10)
+        measured = blender.ask("bpy.context.object.facewright_head.pupil_distance_mm")
+        assert abs(measured - 66) < 0.05, measured
+    with tour.step("size undone"):
+        tour.undo()
+        assert blender.ask("heads()[0]['height_m']") == height
+
+
+def expressions(tour: Walk) -> None:
+    """Drag sliders, key them under the pointer, play, apply a key expression, undo."""
+    blender, sidebar, desktop = tour.blender, tour.sidebar, tour.desktop
+    slider = (0.0, 0.0)
+    with tour.step("slider dragged"):
+        slider = sidebar.find_slider("Open")
+        desktop.drag(slider, (50, 0))
+        value = blender.ask("value('jawOpen')")
+        assert list(blender.ask("weights()")) == ["jawOpen"] and 0.2 < value <= 1, blender.ask("weights()")
+    with tour.step("keyed by I over the slider"):
+        desktop.move(*slider)
+        desktop.key("i")
+        keyed = blender.wait("curves()", 10)
+        assert keyed == {JAW_CURVE: [[1.0, round(value, 3)]]}, keyed
+    with tour.step("another frame keyed"):
+        tour.over_view()
+        desktop.key(*["Right"] * 12)
+        blender.wait("bpy.context.scene.frame_current == 13", 10)
+        desktop.drag(slider, (-60, 0))
+        blender.wait(f"value('jawOpen') < {value} - 0.005", 10)
+        desktop.move(*slider)
+        desktop.key("i")
+        blender.wait(f"len(curves()[{JAW_CURVE!r}]) == 2", 10)
+    with tour.step("smile"):
+        sidebar.click("Key Expressions")
+        sidebar.click("Smile")
+        blender.wait("value('mouthSmileLeft') > 0.4 and value('mouthSmileRight') > 0.4", 10)
+    with tour.step("smile undone and redone"):
+        tour.undo()
+        blender.wait("value('mouthSmileLeft') == 0", 10)
+        tour.redo()
+        blender.wait("value('mouthSmileLeft') > 0.4", 10)
+    with tour.step("everything keyed"):
+        sidebar.click("Key All")
+        blender.wait("len(curves()) == 52", 10)
+    with tour.step("played"):
+        tour.over_view()
+        desktop.key("space")
+        blender.wait("bpy.context.screen.is_animation_playing", 10)
+        start = blender.ask("bpy.context.scene.frame_current")
+        blender.wait(f"bpy.context.scene.frame_current not in ({start}, 13)", 60)
+        desktop.key("space")
+        blender.wait("not bpy.context.screen.is_animation_playing", 10)
+
+
+def save_and_reload(tour: Walk) -> None:
+    """Save the file by Blender's own keys, change something, open it again."""
+    blender, desktop = tour.blender, tour.desktop
+    folder = desktop.inner(desktop.folder / "home")
+    heads, curves = blender.ask("heads()"), blender.ask("curves()")
+    with tour.step("saved"):
+        tour.over_view()
+        desktop.key("ctrl+s")
+        tour.in_folder(folder)
+        desktop.key("Return")
+        blender.wait("bpy.data.filepath and not bpy.data.is_dirty", 30)
+    with tour.step("reloaded"):
+        blender.wait("not areas('FILE_BROWSER')", 10)
+        name = blender.ask("bpy.data.filepath").rpartition("/")[2]
+        tour.over_view()
+        desktop.key("ctrl+o")
+        tour.in_folder(folder)
+        tour.pick_file(name)
+        blender.wait("heads()", 60)
+        assert blender.ask("heads()") == heads
+        assert blender.ask("curves()") == curves
+        tour.sidebar.open(TAB)
+        tour.sidebar.find("Result")
+
+
+def export(tour: Walk) -> None:
+    """Write an FBX file through the file selector, and read what its check says."""
+    blender, sidebar, desktop = tour.blender, tour.sidebar, tour.desktop
+    folder = desktop.folder / "home"
+    heads, view = blender.ask("heads()"), blender.ask("view()")
+    with tour.step("export panel"):
+        sidebar.click("Export")
+        sidebar.find("Export...")
+    with tour.step("exporting"):
+        sidebar.click("Export...")
+        tour.in_folder(desktop.inner(folder))
+        desktop.key("Return")
+        blender.wait("export_task() is not None", 20)
+        blender.wait("(export_task() or 1) > 0.3", 60)
+    with tour.step("exported"):
+        blender.wait("export_task() is None", RECONSTRUCT_S)
+        lines = blender.ask("export_report()")
+        (written,) = folder.glob("*.fbx")
+        assert written.stat().st_size > 1e6
+        assert lines and "52 channels" in lines[0], lines
+        print(f"     {lines[0]}")
+        sidebar.find("Open Folder")
+        assert blender.ask("heads()") == heads and blender.ask("view()") == view
+
+
+PARTS: tuple[Callable[[Walk], None], ...] = (
+    open_panel, choose_photo, reconstruct, result, expressions, export, save_and_reload,
+)  # fmt: skip
