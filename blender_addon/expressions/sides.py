@@ -33,8 +33,8 @@ LEADER_OF: dict[str, str] = {
 FOLLOWER_OF: dict[str, str] = {left: right for right, left in LEADER_OF.items()}
 """Left blendshape -> the right one that follows it."""
 
-LINKED_LABELS = {"eyeLookInLeft": "Look Right", "eyeLookOutLeft": "Look Left"}
-"""What a left blendshape does when its side leads the other, where that needs another word; the subject's sides."""
+LINKED_GAZE = {"eyeLookInLeft": ("Look Right", "62"), "eyeLookOutLeft": ("Look Left", "61")}
+"""Label and FACS number of what both eyes do when the left one leads; the subject's right and left."""
 
 
 def mirrored(weights: Mapping[str, float]) -> dict[str, float]:

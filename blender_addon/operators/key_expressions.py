@@ -12,7 +12,7 @@ from ..backend_door import FaceError
 from ..expressions.key_poses import POSES, STRONGEST, TIPS, label_of_pose, posed
 from ..scene.expression import weights_of
 from ..scene.keyframes import show
-from ..scene.pose_assets import make_pose_assets, read_expression, write_catalog
+from ..scene.pose_assets import make_pose_assets, read_expression, read_from_library, write_catalog
 from ..scene.pose_pictures import draw_pose, portrait_of
 from ..scene.pose_previews import clear, draw_pictures
 from .expressions import OnExpressions
@@ -141,7 +141,7 @@ class FACEWRIGHT_OT_apply_pose_asset(OnExpressions, bpy.types.Operator):
         asset = context.asset
         if asset.local_id is not None:
             return asset.name, read_expression(asset.local_id)
-        return asset.name, _read_from(Path(asset.full_library_path), asset.name)
+        return asset.name, read_from_library(Path(asset.full_library_path), asset.name)
 
 
 class FACEWRIGHT_MT_key_expressions(bpy.types.Menu):
@@ -164,22 +164,6 @@ def _is_action(context: bpy.types.Context) -> bool:
     """Whether the mouse is on an asset that is an action."""
     asset = getattr(context, "asset", None)
     return asset is not None and asset.id_type == "ACTION"
-
-
-def _read_from(library: Path, name: str) -> dict[str, float]:
-    """The expression of an action in another .blend file, which leaves nothing behind here. Raises FaceError."""
-    try:
-        with bpy.data.libraries.load(str(library), link=False) as (source, target):
-            target.actions = [name] if name in source.actions else []
-    except OSError as error:
-        raise FaceError(f"The asset library {library} cannot be read.") from error
-    if not target.actions:
-        raise FaceError(f"{library.name} holds no action called {name}.")
-    action = target.actions[0]
-    try:
-        return read_expression(action)
-    finally:
-        bpy.data.actions.remove(action)
 
 
 def _draw_in_asset_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import bpy
 
 from ..expressions.key_poses import POSES, SHORT_LABELS, label_of_pose
-from ..expressions.sides import LINKED_LABELS
+from ..expressions.sides import LINKED_GAZE
 from ..expressions.table import OTHER, REGION_OF, REGIONS, Region, Row, label_of, search
 from ..heads import active_head, shape_keys
 from ..operators.expressions import FACEWRIGHT_MT_mirror
@@ -150,12 +150,13 @@ def _draw_rows(
         if not present:
             continue
         one = row.right in linked
-        if one and row.left in LINKED_LABELS:
-            row = row._replace(label=LINKED_LABELS[row.left])
+        if one and row.left in LINKED_GAZE:
+            label, unit = LINKED_GAZE[row.left]
+            row = row._replace(label=label, unit=unit)
         split = column.split(factor=share, align=True)
-        label = split.row()
-        label.alignment = "LEFT"
-        label.operator("facewright.pick_expression", text=label_of(row, facs), emboss=False).name = present[-1]
+        caption = split.row()
+        caption.alignment = "LEFT"
+        caption.operator("facewright.pick_expression", text=label_of(row, facs), emboss=False).name = present[-1]
         sliders = split.row(align=True)
         for name in present[-1:] if one else present:
             sliders.prop(blocks[name], "value", text="", slider=True)

@@ -77,6 +77,22 @@ def read_expression(action: bpy.types.Action, frame: float | None = None) -> dic
     return weights
 
 
+def read_from_library(library: Path, name: str) -> dict[str, float]:
+    """The expression of an action in another .blend file; nothing of it stays here. Raises NotAnExpression."""
+    try:
+        with bpy.data.libraries.load(str(library), link=False) as (source, target):
+            target.actions = [name] if name in source.actions else []
+    except OSError as error:
+        raise NotAnExpression(f"The asset library {library} cannot be read.") from error
+    if not target.actions:
+        raise NotAnExpression(f"{library.name} holds no action called {name}.")
+    action = target.actions[0]
+    try:
+        return read_expression(action)
+    finally:
+        bpy.data.actions.remove(action)
+
+
 def write_catalog(folder: Path) -> None:
     """Name the catalog of key expressions in the asset library ``folder``; other catalogs of it stay.
 

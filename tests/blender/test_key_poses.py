@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import blender_addon
-from blender_addon.backend_door import ARKIT_NAMES, Head, OutputUnwritable
+from blender_addon.backend_door import ARKIT_NAMES, FaceError, Head, OutputUnwritable
 from blender_addon.expressions.key_poses import POSES
 from blender_addon.heads import shape_keys
 from blender_addon.scene.build import HeadObjects, build_head
@@ -24,6 +24,7 @@ from blender_addon.scene.pose_assets import (
     NotAnExpression,
     make_pose_assets,
     read_expression,
+    read_from_library,
     write_catalog,
 )
 
@@ -156,3 +157,18 @@ def test_poses_do_not_touch_own_shapes_when_added(rig: None, built: HeadObjects)
     built.head.shape_key_add(name="Scar").value = 0.5
     bpy.ops.facewright.apply_key_expression(expression="smile", mode="ADD")
     assert shape_keys(built.head)["Scar"].value == 0.5
+
+
+def test_asset_of_another_file_leaves_nothing_behind(built: HeadObjects, tmp_path: Path) -> None:
+    library = tmp_path / "poses.blend"
+    grin = next(action for action in make_pose_assets() if action[MARK] == "grin")
+    name = grin.name
+    bpy.data.libraries.write(str(library), {grin}, fake_user=True)
+    before = list(bpy.data.actions)
+    held = read_from_library(library, name)
+    assert {n: round(v, 5) for n, v in held.items() if v} == POSES["grin"]
+    assert list(bpy.data.actions) == before and not bpy.data.libraries
+    with pytest.raises(FaceError, match="no action called"):
+        read_from_library(library, "nothing")
+    with pytest.raises(FaceError, match="cannot be read"):
+        read_from_library(tmp_path / "missing.blend", name)
