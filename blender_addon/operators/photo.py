@@ -228,7 +228,7 @@ def show_tab(context: bpy.types.Context) -> None:
         return
     area.spaces.active.show_region_ui = True
     sidebar = next(region for region in area.regions if region.type == "UI")
-    with contextlib.suppress(TypeError):  # a sidebar that was never drawn has no tabs yet
+    with contextlib.suppress(AttributeError, TypeError):  # a sidebar that was never drawn has no tabs yet
         sidebar.active_panel_category = "Facewright"
 
 

@@ -77,6 +77,12 @@ def reconstruct():
     return click("facewright.reconstruct")
 
 
+def wait_for_job():
+    """The person waits until the head is there."""
+    Walk.patient_until = time.monotonic() + JOB_END_S
+    return "wait for the running job"
+
+
 def cancel():
     return click("facewright.cancel")
 
@@ -151,7 +157,7 @@ def workspace():
 
 
 WHAT = {
-    choose_photo: 1, reconstruct: 4, cancel: 2, steps_of_undo: 5, duplicate: 2, delete: 2, mode: 1.5, rename: 1,
+    choose_photo: 0.5, reconstruct: 3, wait_for_job: 3, cancel: 1, steps_of_undo: 3, duplicate: 2, delete: 2, mode: 1.5, rename: 1,
     save: 1.5, load: 1.2, export: 1, restart_addon: 0.5, workspace: 0.5,
     on_head("facewright.link_sides"): 1.5, on_head("facewright.photo_expression"): 1,
     on_head("facewright.rebuild"): 2, on_head("facewright.key_expressions"): 1,
@@ -178,7 +184,7 @@ def show_tab():
 class Walk:
     """One step for each tick of a timer, then the wait for what still runs."""
 
-    done, until = 0, None
+    done, until, patient_until = 0, None, 0.0
 
     def __call__(self):
         try:
@@ -191,8 +197,10 @@ class Walk:
     def tick(self):
         bpy.context.preferences.view.show_splash = False
         show_tab()
+        if time.monotonic() < Walk.patient_until and part("job.session").running() is not None:
+            return 0.2
         if self.done < STEPS:
-            line = None
+            line = reconstruct() if self.done == 0 else None
             while line is None:
                 line = choose.choices(list(WHAT), list(WHAT.values()))[0]()
             self.done += 1
