@@ -58,7 +58,7 @@ class FACEWRIGHT_PT_photo_settings(FacewrightPanel, bpy.types.Panel):
         column = layout.column()
         column.row().prop(photo, "focal_mode", expand=True)
         if photo.focal_mode == "TYPED":
-            column.prop(photo, "focal_length_mm")
+            column.prop(photo, "focal_length_mm", text="35 mm Equiv.")
         else:
             _draw_split_label(column, _automatic_focal_length(context))
         layout.prop(photo, "texture_size")

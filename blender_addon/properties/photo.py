@@ -70,6 +70,7 @@ class FacewrightPhoto(bpy.types.PropertyGroup):
         soft_max=200.0,
         step=100,
         precision=1,
+        unit="CAMERA",
         default=50.0,
     )
     texture_size_chosen: bpy.props.EnumProperty(
