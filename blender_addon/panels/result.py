@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 
@@ -72,7 +72,7 @@ class FACEWRIGHT_PT_repair(FacewrightPanel, bpy.types.Panel):
 
     bl_label = "Repair"
     bl_parent_id = "FACEWRIGHT_PT_result"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -81,7 +81,7 @@ class FACEWRIGHT_PT_repair(FacewrightPanel, bpy.types.Panel):
     def draw(self, _context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
         column.operator("facewright.rebuild", icon="FILE_REFRESH")
-        column.operator("facewright.refresh_textures", icon="TEXTURE")
+        column.operator_menu_enum("facewright.refresh_textures", "texture_size", icon="TEXTURE")
 
 
 def size_sentence(head: bpy.types.Object, scene: bpy.types.Scene) -> str:

@@ -26,6 +26,7 @@ VIEW_CAMERA = "facewright_view_camera"
 IN_THE_WAY = (
     "show_bones", "show_extras", "show_relationship_lines", "show_cursor", "show_object_origins", "show_floor",
     "show_axis_x", "show_axis_y", "show_axis_z", "show_outline_selected",
+    "show_camera_guides",
 )  # fmt: skip
 """What Blender draws over a face that is to be compared with its photo."""
 PICTURE_HEIGHT = 0.8

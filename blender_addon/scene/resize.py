@@ -15,7 +15,7 @@ from .record import update
 
 PUPILS, HEIGHT = "PUPILS", "HEIGHT"
 _ENTRIES = {PUPILS: "pupils_mm", HEIGHT: "head_height_mm"}
-_SOURCES = {PUPILS: "typed pupil distance", HEIGHT: "typed head height"}
+_SOURCES = {PUPILS: "set by pupil distance", HEIGHT: "set by head height"}
 # What in a curve's modifiers has the curve's own unit, and so grows with it.
 _MODIFIER_LENGTHS = {
     "NOISE": ("strength",),

@@ -119,7 +119,7 @@ def test_record_follows_on_all_parts(built: HeadObjects) -> None:
         assert record["scale"]["relative_sd"] == 0.0
         assert record["translation_mm"] == pytest.approx([1.1 * value for value in before["translation_mm"]])
         assert record["identity"] == before["identity"]
-    assert size_sentence(built.head, bpy.context.scene) == "Pupils 70.4 mm apart (typed head height)."
+    assert size_sentence(built.head, bpy.context.scene) == "Pupils 70.4 mm apart (set by head height)."
 
 
 def test_undo(built: HeadObjects) -> None:
