@@ -62,7 +62,7 @@ def ensure_fcurve(
     if action is None:
         action = data.action = bpy.data.actions.new(action_name)
     if not LAYERED:
-        if action.id_root != owner.id_type:
+        if not action.fcurves:
             action.id_root = owner.id_type  # an empty action takes the kind of its first wearer
         return action.fcurves.new(data_path, index=index)
     if data.action_slot is None:
@@ -88,7 +88,8 @@ def remove_fcurve(owner: bpy.types.ID, fcurve: bpy.types.FCurve) -> None:
 def curves_in_action(action: bpy.types.Action, id_type: str) -> list[bpy.types.FCurve]:
     """The curves that an action holds for datablocks of one kind ("KEY", "OBJECT"), from its first such slot."""
     if not LAYERED:
-        return list(action.fcurves) if action.id_root in (id_type, "UNSPECIFIED") else []
+        # An action without curves is of no kind yet, and Blender warns when asked for it.
+        return list(action.fcurves) if action.fcurves and action.id_root == id_type else []
     slot = next((slot for slot in action.slots if slot.target_id_type == id_type), None)
     return [curve for curves in _collections(action, slot) for curve in curves]
 

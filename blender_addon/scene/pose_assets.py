@@ -79,18 +79,16 @@ def read_expression(action: bpy.types.Action, frame: float | None = None) -> dic
 
 def read_from_library(library: Path, name: str) -> dict[str, float]:
     """The expression of an action in another .blend file; nothing of it stays here. Raises NotAnExpression."""
-    try:
-        with bpy.data.libraries.load(str(library), link=False) as (source, target):
-            target.actions = [name] if name in source.actions else []
-    except OSError as error:
-        raise NotAnExpression(f"The asset library {library} cannot be read.") from error
-    if not target.actions:
-        raise NotAnExpression(f"{library.name} holds no action called {name}.")
-    action = target.actions[0]
-    try:
-        return read_expression(action)
-    finally:
-        bpy.data.actions.remove(action)
+    # Data of their own: loaded into the file, even a removed action would leave its library behind.
+    with bpy.data.temp_data() as data:
+        try:
+            with data.libraries.load(str(library), link=False) as (source, target):
+                target.actions = [name] if name in source.actions else []
+        except OSError as error:
+            raise NotAnExpression(f"The asset library {library} cannot be read.") from error
+        if not target.actions:
+            raise NotAnExpression(f"{library.name} holds no action called {name}.")
+        return read_expression(target.actions[0])
 
 
 def write_catalog(folder: Path) -> None:
