@@ -157,8 +157,8 @@ def workspace():
 
 
 WHAT = {
-    choose_photo: 0.5, reconstruct: 3, wait_for_job: 3, cancel: 1, steps_of_undo: 3, duplicate: 2, delete: 2, mode: 1.5, rename: 1,
-    save: 1.5, load: 1.2, export: 1, restart_addon: 0.5, workspace: 0.5,
+    choose_photo: 0.5, reconstruct: 3, wait_for_job: 3, cancel: 1, steps_of_undo: 3, duplicate: 2, delete: 2,
+    mode: 1.5, rename: 1, save: 1.5, load: 1.2, export: 1, restart_addon: 0.5, workspace: 0.5,
     on_head("facewright.link_sides"): 1.5, on_head("facewright.photo_expression"): 1,
     on_head("facewright.rebuild"): 2, on_head("facewright.key_expressions"): 1,
     on_head("facewright.look_through_photo"): 2, on_head("facewright.show_seen"): 2,
