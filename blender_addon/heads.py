@@ -73,12 +73,18 @@ def parts_of(head: bpy.types.Object) -> HeadParts:
     )
     if armature is None and head.parent is not None and head.parent.type == "ARMATURE":
         armature = head.parent
-    camera = None
-    if armature is not None:
-        camera = next(
-            (o for o in armature.children if o.type == "CAMERA" and o.get(PART) == CAMERA), None
-        )
-    return HeadParts(head, armature, camera)
+    return HeadParts(head, armature, None if armature is None else _camera_on(armature))
+
+
+def _camera_on(armature: bpy.types.Object) -> bpy.types.Object | None:
+    """The photo's camera that hangs on an armature."""
+    # Blender finds children by looking at every object of the file; panels ask often, and it is mostly right here.
+    nearby = (obj for collection in armature.users_collection for obj in collection.objects)
+    for objects in (nearby, bpy.data.objects):
+        for obj in objects:
+            if obj.type == "CAMERA" and obj.parent == armature and obj.get(PART) == CAMERA:
+                return obj
+    return None
 
 
 def shape_keys(head: bpy.types.Object) -> dict[str, bpy.types.ShapeKey]:

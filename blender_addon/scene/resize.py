@@ -68,6 +68,8 @@ def why_fixed(head: bpy.types.Object) -> str | None:
         if block is not None and (not block.is_editable or block.override_library is not None):
             return f"{block.name} is linked from another file: make it local to change the head's size."
     for part, data in blocks:
+        if data.users - data.use_fake_user == 1:
+            continue
         other = next((obj for obj in bpy.data.objects if obj.data == data and obj != part), None)
         if other is not None:
             return f"{other.name} shares {part.name}'s data: Object > Relations > Make Single User parts them."
