@@ -47,7 +47,10 @@ WITHOUT_BLENDER = {
     *(f"live_link/{name}.py" for name in ("take", "timecode", "performance", "rotations")),
     *(f"live_link/{name}.py" for name in ("filtering", "key_reduction")),
 }  # fmt: skip
-WATCHES_THE_CLOCK = {"job/session.py", "job/operator.py", "operators/export.py", "photo_look.py"}
+# Whoever waits for something without a thread of its own, and stops waiting when the extension is disabled.
+WATCHES_THE_CLOCK = {
+    "job/session.py", "job/operator.py", "operators/export.py", "photo_look.py", "scene/pose_previews.py",
+}  # fmt: skip
 STARTS_PROCESSES = {"job/process.py", "exporting/task.py"}
 
 
