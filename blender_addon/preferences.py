@@ -68,10 +68,11 @@ class FACEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
+        layout.use_property_decorate = False  # preferences are not animated
         layout.prop(self, "texture_size")
         layout.prop(self, "threads")
         layout.separator()
-        layout.prop(self, "heads_path")
+        layout.prop(self, "heads_path", placeholder="Blender's folder for this extension")
         row = layout.row()
         split = row.split(factor=0.4)
         label = split.row()
