@@ -164,8 +164,10 @@ def _own_scene(
     made = [rig]
     rig.hide_viewport = False
     if with_head:
-        # The channels live in the mesh's datablock, which this object shares.
+        # The channels live in the mesh's datablock, which this object shares. It shows one of them only, because
+        # blending all of them on every frame takes long and nobody looks.
         shown = bpy.data.objects.new("Facewright export", parts.head.data)
+        shown.show_only_shape_key = True
         made.append(shown)
     try:
         own.render.fps, own.render.fps_base = scene.render.fps, scene.render.fps_base
