@@ -15,7 +15,7 @@ from ..heads import OnHead, anchor
 from ..job.operator import JobOperator
 from ..job.process import Event, Request
 from ..preferences import TEXTURE_SIZES
-from ..scene.rebuild import rebuild
+from ..scene.rebuild import PartlyRebuilt, rebuild
 from ..scene.refresh import NewTextures, head_by_id, prepare, refresh, texture_request
 from .reconstruct import bundle_name
 
@@ -50,6 +50,9 @@ class FACEWRIGHT_OT_rebuild(bpy.types.Operator):
         places = [Path(bpy.path.abspath(self.folder))] if self.folder else []
         try:
             head, done = rebuild(anchor(context), [*places, preferences.heads_folder()])
+        except PartlyRebuilt as error:
+            self.report({"WARNING"}, str(error))
+            return {"FINISHED"}
         except FaceError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

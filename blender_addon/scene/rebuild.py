@@ -24,6 +24,10 @@ class CannotRebuild(FaceError):
     """The head cannot be changed as it stands."""
 
 
+class PartlyRebuilt(FaceError):
+    """Something was brought back, something else cannot be; the sentence says both."""
+
+
 def rebuild(part: bpy.types.Object, places: Iterable[Path] = ()) -> tuple[bpy.types.Object, list[str]]:
     """Repair the head of which ``part`` is left.
 
@@ -41,31 +45,49 @@ def rebuild(part: bpy.types.Object, places: Iterable[Path] = ()) -> tuple[bpy.ty
     CannotRebuild : the head is linked or not in Object Mode
     BundleGone, BundleInvalid : something is missing, and so is what it could be brought back from
     TopologyChanged : something is missing that fits the original mesh only
+    PartlyRebuilt : as the two before, but other things could be brought back
     """
     source = BundleSource(part[RECORD].to_dict(), places)
     head = part if is_head(part) else _head_on(part)
     done = []
     if head is None:
+        if not part.is_editable or part.override_library is not None:
+            raise CannotRebuild(f"{part.name} is linked from another file: make it local to repair its head.")
         head = _new_mesh(part, source)
         done.append("mesh")
     _refuse_locked(head)
     _complete_record(head, source)
+    problem: FaceError | None = None
+    for mend in (_mend_keys, _mend_surface, _mend_rig, _mend_camera, _mend_seen, _mend_drivers):
+        try:
+            done += mend(head, source)
+        except FaceError as error:  # what does not depend on it can be repaired all the same
+            problem = problem or error
+    if problem is not None and done:
+        raise PartlyRebuilt(f"Brought back: {', '.join(done)}. {problem}") from problem
+    if problem is not None:
+        raise problem
+    return head, done
+
+
+def _mend_keys(head: bpy.types.Object, source: BundleSource) -> list[str]:
     basis, keys = mend_mesh.mend_keys(head, source)
-    done += ["Basis"] if basis else []
-    done += [_counted(keys, "blendshape")] if keys else []
-    done += ["UV map"] if mend_mesh.mend_uv(head, source) else []
+    return (["Basis"] if basis else []) + ([_counted(keys, "blendshape")] if keys else [])
+
+
+def _mend_surface(head: bpy.types.Object, source: BundleSource) -> list[str]:
+    done = ["UV map"] if mend_mesh.mend_uv(head, source) else []
     materials = mend_mesh.mend_materials(head, source)
     done += [_counted(materials, "material")] if materials else []
     images = mend_mesh.mend_images(head, source)
-    done += [_counted(images, "texture")] if images else []
-    done += _mend_rig(head, source)
-    done += _mend_camera(head, source)
-    if SEEN not in head.data.attributes and source.is_there and mend_mesh.same_topology(head, source):
-        store_seen(head, source.head)
-        done.append("what the photo showed")
-    drivers = _mend_drivers(head)
-    done += [_counted(drivers, "driver")] if drivers else []
-    return head, done
+    return done + ([_counted(images, "texture")] if images else [])
+
+
+def _mend_seen(head: bpy.types.Object, source: BundleSource) -> list[str]:
+    if SEEN in head.data.attributes or not source.is_there or not mend_mesh.same_topology(head, source):
+        return []
+    store_seen(head, source.head)
+    return ["what the photo showed"]
 
 
 def _head_on(part: bpy.types.Object) -> bpy.types.Object | None:
@@ -179,9 +201,11 @@ def _photo(head: bpy.types.Object, source: BundleSource) -> bpy.types.Image:
     return load_image(path, f"{head.name}_photo", f"//{path.name}")
 
 
-def _mend_drivers(head: bpy.types.Object) -> int:
-    """Let drivers that read from shape keys which are gone read from the head's own; how many."""
+def _mend_drivers(head: bpy.types.Object, _source: BundleSource) -> list[str]:
+    """Let drivers that read from shape keys which are gone read from the head's own."""
     keys = head.data.shape_keys
+    if keys is None:
+        return []
     if KEY_TOKEN not in keys:
         new_token(keys)
     mended = 0
@@ -195,7 +219,7 @@ def _mend_drivers(head: bpy.types.Object) -> int:
                 curve.driver.is_valid = True  # is tried again
                 owner.update_tag()
             mended += bool(lost)
-    return mended
+    return [_counted(mended, "driver")] if mended else []
 
 
 def _collection_of(obj: bpy.types.Object) -> bpy.types.Collection:

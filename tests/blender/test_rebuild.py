@@ -22,7 +22,7 @@ from blender_addon.heads import HeadParts, active_head, parts_of
 from blender_addon.scene.build import HeadObjects, build_head
 from blender_addon.scene.bundle_source import BundleGone
 from blender_addon.scene.mend_mesh import TopologyChanged
-from blender_addon.scene.rebuild import rebuild
+from blender_addon.scene.rebuild import PartlyRebuilt, rebuild
 from blender_addon.scene.record import remember_photo
 from blender_addon.scene.refresh import NewTextures, NotThisHead, PhotoGone, refresh, texture_request
 from blender_addon.scene.resize import resize
@@ -300,6 +300,10 @@ def test_cut_mesh_is_left_alone(built: HeadObjects) -> None:
     with pytest.raises(TopologyChanged, match="other vertices or faces"):
         rebuild(built.head)
     assert mesh.shape_keys is None
+    bpy.data.objects.remove(built.camera)
+    with pytest.raises(PartlyRebuilt, match=r"^Brought back: photo camera\. The mesh of Head has other vertices"):
+        rebuild(built.head)
+    assert parts_of(built.head).camera is not None and mesh.shape_keys is None
 
 
 def test_drivers_of_deleted_keys(built: HeadObjects) -> None:
