@@ -38,7 +38,12 @@ from .errors import Cancelled, FaceError, MissingDependency
 PROTOCOL = 1
 FORSAKEN_S = 10.0
 """How long a job that lost its caller may take to its next stage before the process ends without it."""
+HANGING_S = 180.0
+"""A job without progress for so long hangs, and is ended even where it hangs in a library that lets no thread of
+ours run (OpenBLAS does, without memory). Its threads' places go to the log."""
 NICENESS = 5  # the caller's windows come first
+# How libraries say that memory ran out, in errors of other kinds.
+NO_MEMORY = ("failed to map segment", "annot allocate memory", "bad_alloc", "ailed to allocate memory")
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS")  # see __main__
 
 Json = dict[str, Any]
@@ -58,6 +63,7 @@ class Channel:
 
     def send(self, event: str, **values: Any) -> None:
         """Write one event. A caller that is gone is noticed where its lines are read."""
+        faulthandler.dump_traceback_later(HANGING_S, exit=True)  # counted anew from every event
         line = json.dumps({"event": event, **values}, ensure_ascii=True, allow_nan=False) + "\n"
         with self._lock:
             content = memoryview(line.encode("ascii"))
@@ -146,12 +152,12 @@ def main() -> int:
         channel.send("cancelled")
     except FaceError as error:
         channel.send("error", kind=type(error).__name__, message=str(error))
-    except MemoryError:
-        traceback.print_exc()
-        sentence = "There is not enough memory; a smaller photo or a smaller texture needs less."
-        channel.send("error", kind="MemoryError", message=sentence)
     except Exception as error:  # a fault of ours or of a library: the caller must hear of it, the log has the rest
         traceback.print_exc()
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+            sentence = "There is not enough memory; a smaller photo or a smaller texture needs less."
+            channel.send("error", kind="MemoryError", message=sentence)
+            return 0
         reason = f"{type(error).__name__}: {error}".partition("\n")[0][:200].rstrip(".")
         channel.send("error", kind="Unexpected", message=f"Something went wrong inside Facewright ({reason}).")
     return 0

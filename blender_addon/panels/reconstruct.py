@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ..job import session
@@ -16,8 +14,8 @@ class FACEWRIGHT_PT_reconstruct(FacewrightPanel, bpy.types.Panel):
     """The big button, or the running job in its place."""
 
     bl_label = "Reconstruct"
+    # With its header: Blender puts panels without one above all others.
     bl_order = 1
-    bl_options: ClassVar[set[str]] = {"HIDE_HEADER"}
 
     def draw(self, context: bpy.types.Context) -> None:
         job = session.running()
