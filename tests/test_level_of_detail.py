@@ -125,7 +125,9 @@ def test_the_rim_of_the_iris_stays() -> None:
     assert np.isin(regions["limbus_left"], reduced(Density.QUARTER).vertices).sum() == 16
 
 
-@pytest.mark.parametrize(("density", "mean_mm", "worst_mm"), [(Density.HALF, 0.08, 1.3), (Density.QUARTER, 0.3, 2.2)])
+@pytest.mark.parametrize(
+    ("density", "mean_mm", "worst_mm"), [(Density.HALF, 0.08, 1.3), (Density.QUARTER, 0.3, 2.2)]
+)
 @pytest.mark.parametrize("pose", [(), ("jawOpen",), ("eyeBlinkLeft", "eyeBlinkRight"), ("mouthSmileLeft",)])
 def test_the_face_keeps_its_shape(density: Density, mean_mm: float, worst_mm: float, pose: tuple[str, ...]) -> None:
     topology, coarse = mean().topology, reduced(density)

@@ -95,7 +95,7 @@ _BAG = _Part((0, 1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20), (0, 1, 3, 6, 10, 15, 20
 _SOCKET_RINGS = 8
 _SOCKET = _Part((0, 1, 2, 4, 6, 8), (0, 1, 3, 5, 8))
 # Rings of the eyeball; 1 is the rim of the pupil, 4 the rim of the iris. The clear shell lies a twentieth of a
-# millimetre over the white of the eye: chords of wider rings would sink below it, so it keeps nearly all of its own.
+# millimetre over the white of the eye: chords of wider rings would sink below it, so it keeps nearly all.
 _SEGMENTS = 32
 _BALL = _Part((1, 4, 6, 8, 10, 12, 14), (1, 4, 6, 8, 10, 14))
 _SHELL = _Part((1, 3, 4, 5, 6, 7, 8, 9, 10, 11), (1, 3, 5, 6, 7, 8, 9, 11))
