@@ -61,6 +61,7 @@ class FACEWRIGHT_PT_photo_settings(FacewrightPanel, bpy.types.Panel):
             column.prop(photo, "focal_length_mm", text="35 mm Equiv.")
         else:
             _draw_split_label(column, _automatic_focal_length(context))
+            _draw_notes(column, context)
         layout.prop(photo, "texture_size")
         column = layout.column()
         column.row().prop(photo, "model_mode", expand=True)
@@ -109,8 +110,6 @@ def _draw_found(
         draw_sentence(layout, context, f"Face {chosen} was chosen, but the photo holds {there}.", "ERROR")
     elif found.faces[chosen - 1].warning:
         draw_sentence(layout, context, found.faces[chosen - 1].warning, "ERROR")
-    for note in found.notes.splitlines():
-        draw_sentence(layout, context, note, "INFO")
 
 
 def _draw_faces(layout: bpy.types.UILayout, count: int, chosen: int) -> None:
@@ -136,6 +135,17 @@ def _automatic_focal_length(context: bpy.types.Context) -> str:
     if found.focal_length_mm > 0.0:
         return f"{found.focal_length_mm:.0f} mm, from the photo"
     return "Estimated from the face"
+
+
+def _draw_notes(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What the file gives away about lens and cropping, quietly: the head's result says it again."""
+    found = context.window_manager.facewright_found
+    if found.filepath != str(photo_path(context.scene)):
+        return
+    column = layout.column()
+    column.enabled = False
+    for note in found.notes.splitlines():
+        draw_sentence(column, context, note)
 
 
 def _draw_split_label(layout: bpy.types.UILayout, text: str) -> None:
