@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DEMO := demo_output
 
-.PHONY: demo test test-matrix bench clean
+.PHONY: demo test test-matrix test-window bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
@@ -23,6 +23,10 @@ test: $(VENV)/installed
 
 test-matrix: $(VENV)/installed
 	$(PY) tests/run_matrix.py
+
+# A walk through the panel in a real Blender window; root on Debian. Screenshots and log: dist/window/.
+test-window: $(VENV)/installed
+	$(PY) tests/window/run.py
 
 bench: $(VENV)/installed
 	$(PY) benchmarks/demo_photo.py $(DEMO)/astronaut.png

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,8 @@ class Desktop:
         self.root, self.width, self.height = root, width, height
         self._processes: list[subprocess.Popen[Any]] = []
         self._number = ""
+        self.settled: Callable[[], None] = lambda: None
+        """Called after each movement of mouse or key: returns when the program on the screen has digested it."""
 
     def __enter__(self) -> Desktop:
         self.folder = Path(tempfile.mkdtemp(prefix="facewright-window-", dir=self.root / "tmp"))
@@ -77,42 +79,42 @@ class Desktop:
         """The whole screen as PNG."""
         return self._tool("import", "-window", "root", "png:-")
 
+    def _act(self, *command: str) -> None:
+        self._tool("xdotool", *command)
+        self.settled()
+
     def move(self, x: float, y: float) -> None:
         """Bring the pointer to a pixel, in two moves, so that Blender sees it move and highlights what is there."""
-        self._tool("xdotool", "mousemove", str(round(x) - 3), str(round(y) - 2), "sleep", "0.05")
-        self._tool("xdotool", "mousemove", str(round(x)), str(round(y)), "sleep", "0.15")
+        self._act("mousemove", str(round(x) - 3), str(round(y) - 2))
+        self._act("mousemove", str(round(x)), str(round(y)))
 
     def click(self, x: float, y: float, button: int = 1) -> None:
         """Click a pixel."""
         self.move(x, y)
-        self._tool("xdotool", "click", str(button))
-        time.sleep(0.2)
+        self._act("click", str(button))
 
     def scroll(self, x: float, y: float, steps: int) -> None:
         """Turn the wheel over a pixel, down for positive ``steps``."""
         self.move(x, y)
-        self._tool("xdotool", "click", "--repeat", str(abs(steps)), "--delay", "40", "5" if steps > 0 else "4")
-        time.sleep(0.2)
+        self._act("click", "--repeat", str(abs(steps)), "--delay", "40", "5" if steps > 0 else "4")
 
     def drag(self, start: tuple[float, float], by: tuple[float, float], steps: int = 12) -> None:
         """Press at a pixel, move, release."""
         self.move(*start)
-        self._tool("xdotool", "mousedown", "1", "sleep", "0.3")
+        self._act("mousedown", "1")
         for step in range(1, steps + 1):
             x, y = (start[axis] + by[axis] * step / steps for axis in (0, 1))
-            self._tool("xdotool", "mousemove", str(round(x)), str(round(y)), "sleep", "0.1")
-        self._tool("xdotool", "sleep", "0.4", "mouseup", "1")
-        time.sleep(0.2)
+            self._act("mousemove", str(round(x)), str(round(y)))
+        self._act("mouseup", "1")
 
     def key(self, *keys: str) -> None:
         """Press keys one after the other, in xdotool's names (``ctrl+z``)."""
         for name in keys:
-            self._tool("xdotool", "key", "--clearmodifiers", name, "sleep", "0.15")
+            self._act("key", "--clearmodifiers", name)
 
     def type(self, text: str) -> None:
         """Type a text."""
-        self._tool("xdotool", "type", "--delay", "30", text)
-        time.sleep(0.2)
+        self._act("type", "--delay", "30", text)
 
 
 class Blender:
@@ -156,6 +158,13 @@ class Blender:
         with self._log.open("ab") as log:
             self._process = d.start(command, log, environment)
         self.ask("True", timeout=90)
+        d.settled = self._settle
+
+    def _settle(self) -> None:
+        """Two rounds of Blender's main loop: what was done before them has been handled and drawn."""
+        for _ in range(2):
+            if self.running():
+                self.ask("None")
 
     def running(self) -> bool:
         """Whether Blender still runs."""

@@ -22,8 +22,8 @@ from sidebar import Sidebar
 
 TAB = "Facewright"
 JAW_CURVE = 'key_blocks["jawOpen"].value'
-# A person's own choices: the file selector in the window itself, so that no window manager is needed, and no warping
-# of the pointer in a drag, which xdotool knows nothing of.
+# A person's own choices: the file selector in the window itself, so that no window manager is needed, and no
+# warping of the pointer in a drag, which xdotool knows nothing of.
 PREFERENCES = """
 bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
 bpy.context.preferences.inputs.use_mouse_continuous = False
@@ -385,6 +385,7 @@ def export(tour: Walk) -> None:
     with tour.step("export panel"):
         sidebar.click("Export")
         sidebar.find("Export...")
+        sidebar.find("Format")
     with tour.step("exporting"):
         sidebar.click("Export...")
         tour.in_folder(desktop.inner(folder))
