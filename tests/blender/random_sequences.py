@@ -45,6 +45,7 @@ import blender_addon  # noqa: E402
 from blender_addon.backend_door import cache_dir  # noqa: E402
 from blender_addon.heads import PART, RECORD, is_head, parts_of  # noqa: E402
 from blender_addon.job import session  # noqa: E402
+from blender_addon.scene.add import add_head, prepare  # noqa: E402
 
 STEP_COUNT = 20
 FROM_EMPTY = 0.15  # how many sequences begin with an empty file; the others with one head
@@ -68,13 +69,14 @@ def captured(log: Path) -> Iterator[None]:
                 os.close(descriptor)
 
 
-def start_file(folder: Path, photo: Path) -> Path:
+def start_file(folder: Path, photo: Path, bundle: Path | None) -> Path:
     """A file with one head, made by the real operator; every sequence but those from empty begins with it."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     walk = Walk(random.Random(0), folder, photo, folder)
     use_photo(walk)
-    line = reconstruct(walk)
-    if not local_heads():
+    if bundle is not None:
+        add_head(bpy.context, prepare(bundle.absolute()), photo)
+    elif "FINISHED" not in (line := reconstruct(walk)):
         raise SystemExit(f"The first head could not be made: {line}")
     path = folder / "start.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
@@ -152,6 +154,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--steps", type=int, default=STEP_COUNT, help="steps of each")
     parser.add_argument("--photo", type=Path, help="a photo of a face (default: the demo photo)")
+    parser.add_argument("--bundle", type=Path, help="begin with this head where this Python cannot run the worker")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no sequence after so many seconds")
     options = parser.parse_args()
     began = time.monotonic()
@@ -179,7 +182,7 @@ def walk_all(options: argparse.Namespace, folder: Path, began: float) -> int:
         (folder / "cache" / "models").symlink_to(models)
     take = write_take(folder / "Slate_1_iPhone.csv", take_lines(*speech(2.0)))
     blender_addon.register()
-    start = start_file(folder, photo)
+    start = start_file(folder, photo, options.bundle)
     failed, counts = [], Counter()
     numbers = range(options.first, options.first + options.sequences)
     for done_before, seed in enumerate(numbers):
