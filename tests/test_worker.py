@@ -195,10 +195,13 @@ def test_cancelled_before_it_was_asked() -> None:
 
 
 def test_a_job_that_cannot_be_stopped_does_not_outlive_its_caller(tmp_path: Path) -> None:
-    job = f"worker.FORSAKEN_S = 0.3; stop.clean = lambda: open({str(tmp_path / 'clean')!r}, 'w'); time.sleep(600)"
+    job = (
+        f"worker.FORSAKEN_S = 0.3; stop.clean = lambda: open({str(tmp_path / 'clean')!r}, 'w'); "
+        "channel.send('progress'); time.sleep(600)"
+    )
     with started("-c", PATCHED.format(job)) as worker:
         worker.send(verb="reconstruct")
-        worker.until("hello")
+        worker.until("progress")
         assert worker.process.stdin is not None
         worker.process.stdin.close()
         assert worker.process.wait(10.0) == 1
