@@ -258,7 +258,8 @@ def test_disabling_the_extension_ends_the_job(scene: bpy.types.Scene, worker: Ca
 
 def test_progress_moves_and_never_goes_back(scene: bpy.types.Scene, worker: Callable[[str], None]) -> None:
     worker(
-        "for k in range(1, 5):\n    say(event='progress', stage='head', fraction=k / 5, until=(k + 1) / 5, seconds=k)\n"
+        "for k in range(1, 5):\n"
+        "    say(event='progress', stage='head', fraction=k / 5, until=(k + 1) / 5, seconds=k)\n"
         "    time.sleep(0.25)\nsay(event='cancelled')"
     )
     manager = bpy.context.window_manager.facewright
@@ -272,7 +273,7 @@ def test_progress_moves_and_never_goes_back(scene: bpy.types.Scene, worker: Call
     assert seen == sorted(seen)
     after_start = [fraction for fraction in seen if fraction > 0.2]
     assert len(set(after_start)) > 12
-    assert max(b - a for a, b in itertools.pairwise(after_start)) < 0.12  # less than a stage: it moves inside of them
+    assert max(b - a for a, b in itertools.pairwise(after_start)) < 0.12  # less than a stage
 
 
 # -------------------------------------------------------------------------------- the button, without a window
