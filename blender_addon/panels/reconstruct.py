@@ -24,7 +24,7 @@ class FACEWRIGHT_PT_reconstruct(FacewrightPanel, bpy.types.Panel):
             return
         row = self.layout.row()
         row.scale_y = 1.6
-        row.operator("facewright.reconstruct", text="Reconstruct", icon="USER")
+        row.operator("facewright.reconstruct", icon="USER")
         outcome = session.last()
         if outcome is not None:
             draw_outcome(self.layout, context, outcome)
