@@ -257,7 +257,8 @@ def reload(walk: Walk) -> str | None:
 
 def append(walk: Walk) -> str | None:
     """Bring heads of a saved file in, as a person does with a collection; appended, linked, or overridden."""
-    files = [path for path in sorted(walk.folder.glob("*.blend")) if str(path) != bpy.data.filepath]
+    saved = [walk.folder.parent / "start.blend", *sorted(walk.folder.glob("*.blend"))]
+    files = [path for path in saved if path.is_file() and str(path) != bpy.data.filepath]
     if not files or bpy.context.mode != "OBJECT":
         return None
     path, link = walk.random.choice(files), walk.random.random() < 0.4
