@@ -1,0 +1,26 @@
+"""Ends the test run where Blender's Python module would not let it end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+_status = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_status] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """bpy 4.5 can wait forever, and 4.2 crash, while the interpreter shuts down: all is reported, so just go.
+
+    (A thread of bpy's still waits on a condition variable that the library's own destructor destroys.)
+    """
+    if "bpy" in sys.modules and _status in config.stash:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[_status])
