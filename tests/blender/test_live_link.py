@@ -268,6 +268,12 @@ def test_choices_become_the_scenes(added: HeadObjects, take: Path) -> None:
     assert kept.start_frame == 7 and kept.smoothing == pytest.approx(0.1) and kept.gain_mouth == pytest.approx(1.2)
 
 
+def test_takes_can_be_dropped(added: HeadObjects) -> None:
+    handler = bpy.types.FACEWRIGHT_FH_take
+    assert ".csv" in handler.bl_file_extensions and handler.bl_import_operator == "facewright.import_take"
+    assert not handler.poll_drop(bpy.context)  # no 3D view here
+
+
 def test_the_take_survives_the_file(added: HeadObjects, take: Path, tmp_path: Path) -> None:
     import_take(take)
     names = [curve.data_path for curve in fcurves_of(added.head.data.shape_keys)]
