@@ -37,7 +37,7 @@ KEPT_LOGS = 10
 HELLO_S = 90.0
 """A worker that has not said hello after this time will not: virus scanners can hold a first start for a minute."""
 SILENCE_S = 200.0
-"""The longest stage takes 2 s on two cores. A worker that hangs ends itself a little earlier, its log says where."""
+"""The longest stage takes 2 s on two cores. A worker that hangs ends itself a little earlier; see its log."""
 POLITE_S, TERMINATE_S = 1.5, 3.0
 """How long a worker may take to stop by itself, and then to end after the system's request, before it is killed."""
 _LAUNCHER = Path(__file__).with_name("launch.py")

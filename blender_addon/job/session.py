@@ -183,7 +183,8 @@ def start(
     if kind != "faces":
         _last = None
     process.start()
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+    # A held job has an operator with a timer of its own.
+    if not held and not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
     return job
 

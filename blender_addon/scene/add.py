@@ -15,6 +15,8 @@ from .record import remember_photo
 from .skinning import Skinning, skin
 
 SPACING_M = 0.35  # from head to head: wider than any
+REACH_M = (0.12, 0.15, 0.2)  # how far a head reaches from its origin, at most
+ROOM_M = 4.0  # what is larger is what a head stands in or on
 
 
 class Prepared(NamedTuple):
@@ -43,6 +45,7 @@ def add_head(context: bpy.types.Context, prepared: Prepared, photo: Path) -> Hea
     objects = build_head(prepared.head, scene.collection, skinning=prepared.skinning)
     remember_photo(HeadParts(objects.head, objects.armature, objects.camera), photo)
     objects.armature.location = place
+    context.view_layer.update()  # so that the next head finds this one where it stands
     for obj in context.view_layer.objects:
         obj.select_set(False)
     objects.head.select_set(True)
@@ -50,17 +53,44 @@ def add_head(context: bpy.types.Context, prepared: Prepared, photo: Path) -> Hea
     if first:
         for window in context.window_manager.windows:
             if window.scene == scene:
-                view_face(window.screen, face_centre(prepared.head) + place)
+                _show(window.screen, face_centre(prepared.head) + place)
     return objects
 
 
+def _show(screen: bpy.types.Screen, target: Vector) -> None:
+    """Let the views of a screen show the face with its skin.
+
+    Plain shading shows the texture at once; Material Preview would first compile shaders, for seconds or longer.
+    """
+    for space in view_face(screen, target):
+        if space.shading.type == "SOLID":
+            space.shading.color_type = "TEXTURE"
+
+
 def free_place(scene: bpy.types.Scene) -> Vector:
-    """The origin, or the first place to its left where no other head stands."""
-    taken = []
-    for head in heads_of(scene):
-        armature = parts_of(head).armature
-        taken.append((armature or head).matrix_world.translation)
+    """The origin, or the first place to the left of it where no other head stands and no object is in the way.
+
+    A new file's cube would be: the head would appear inside of it.
+    """
+    heads = list(heads_of(scene))
+    taken = [(parts_of(head).armature or head).matrix_world.translation for head in heads]
+    bodies = [
+        [obj.matrix_world @ Vector(corner) for corner in obj.bound_box]
+        for obj in scene.objects
+        if obj.type == "MESH" and obj not in heads and obj.visible_get() and max(obj.dimensions) < ROOM_M
+    ]
     place = Vector((0.0, 0.0, 0.0))
-    while any((other - place).length < 0.9 * SPACING_M for other in taken):
+    while any((other - place).length < 0.9 * SPACING_M for other in taken) or any(
+        _meets(place, corners) for corners in bodies
+    ):
         place.x += SPACING_M
     return place
+
+
+def _meets(place: Vector, corners: list[Vector]) -> bool:
+    """Whether a head at ``place`` would meet the box around the corners."""
+    return all(
+        min(corner[axis] for corner in corners) < place[axis] + reach
+        and max(corner[axis] for corner in corners) > place[axis] - reach
+        for axis, reach in enumerate(REACH_M)
+    )

@@ -102,23 +102,21 @@ def face_centre(head: Head) -> Vector:
 def frame_viewports(target: Vector) -> None:
     """Let every 3D view of the file open on the face, textured, close enough and clipping nothing."""
     for screen in bpy.data.screens:
-        view_face(screen, target)
-
-
-def view_face(screen: bpy.types.Screen, target: Vector) -> None:
-    """Let the 3D views of a screen show the face at ``target``, textured, close enough and clipping nothing."""
-    for area in screen.areas:
-        if area.type != "VIEW_3D":
-            continue
-        space = area.spaces.active
-        space.clip_start = min(space.clip_start, 0.005)
-        if space.shading.type in ("SOLID", "WIREFRAME"):
+        for space in view_face(screen, target):
             space.shading.type = "MATERIAL"
+
+
+def view_face(screen: bpy.types.Screen, target: Vector) -> list[bpy.types.SpaceView3D]:
+    """Let the 3D views of a screen show the face at ``target``, close enough and clipping nothing; these views."""
+    spaces = [area.spaces.active for area in screen.areas if area.type == "VIEW_3D"]
+    for space in spaces:
+        space.clip_start = min(space.clip_start, 0.005)
         view = space.region_3d
         view.view_perspective = "PERSP"
         view.view_location = target
         view.view_distance = 0.8
         view.view_rotation = Vector((0.35, -1.0, 0.12)).to_track_quat("Z", "Y")
+    return spaces
 
 
 def _free_name(name: str) -> str:
