@@ -42,7 +42,8 @@ def build_armature(
             other.select_set(True)
         layer.objects.active = before
     data.display_type = "STICK"  # in front of the face, and yet the face can be seen
-    obj.show_in_front = True
+    # Sticks inside the head, not drawn over the face: the shape keys come first, posing bones is for later.
+    obj.show_in_front = False
     for bone_name in (EYE_LEFT, EYE_RIGHT, JAW):
         if bone_name in obj.pose.bones:
             # These joints turn; keys on their place would come from a slip of the hand.
