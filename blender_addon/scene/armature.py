@@ -41,7 +41,7 @@ def build_armature(
         for other in selected:
             other.select_set(True)
         layer.objects.active = before
-    data.display_type = "STICK"  # in front of the face, and yet the face can be seen
+    data.display_type = "STICK"
     # Sticks inside the head, not drawn over the face: the shape keys come first, posing bones is for later.
     obj.show_in_front = False
     for bone_name in (EYE_LEFT, EYE_RIGHT, JAW):
