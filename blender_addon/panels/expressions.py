@@ -66,12 +66,11 @@ class FACEWRIGHT_PT_expressions(FacewrightPanel, bpy.types.Panel):
 
 
 def _draw_actions(layout: bpy.types.UILayout, linked: bool) -> None:
-    column = layout.column(align=True)
-    row = column.row(align=True)
+    row = layout.row(align=True)
     row.operator("facewright.reset_expressions", text="Reset").region = "ALL"
     row.operator("facewright.photo_expression", text="From Photo")
     row.menu(FACEWRIGHT_MT_mirror.bl_idname)
-    button = column.operator(
+    button = layout.operator(
         "facewright.link_sides", text="Link Left and Right", icon="LINKED" if linked else "UNLINKED", depress=linked
     )
     button.link = not linked

@@ -17,6 +17,10 @@ class FACEWRIGHT_PT_live_link(FacewrightPanel, bpy.types.Panel):
     bl_order = 5
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_head(context) is not None
+
     def draw(self, context: bpy.types.Context) -> None:
         """One button, and what the head plays."""
         layout = self.layout

@@ -114,7 +114,7 @@ def view_face(screen: bpy.types.Screen, target: Vector) -> list[bpy.types.SpaceV
         view = space.region_3d
         view.view_perspective = "PERSP"
         view.view_location = target
-        view.view_distance = 0.8
+        view.view_distance = 0.65
         view.view_rotation = Vector((0.35, -1.0, 0.12)).to_track_quat("Z", "Y")
     return spaces
 
