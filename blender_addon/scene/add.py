@@ -65,6 +65,7 @@ def _show(screen: bpy.types.Screen, target: Vector) -> None:
     for space in view_face(screen, target):
         if space.shading.type == "SOLID":
             space.shading.color_type = "TEXTURE"
+            space.shading.show_specular_highlight = False  # a studio light would wash out the irises
 
 
 def free_place(scene: bpy.types.Scene) -> Vector:

@@ -41,8 +41,8 @@ def build_armature(
         for other in selected:
             other.select_set(True)
         layer.objects.active = before
-    data.display_type = "STICK"
-    # Sticks inside the head, not drawn over the face: the shape keys come first, posing bones is for later.
+    data.display_type = "WIRE"
+    # Lines inside the head, not drawn over the face: the shape keys come first, posing bones is for later.
     obj.show_in_front = False
     for bone_name in (EYE_LEFT, EYE_RIGHT, JAW):
         if bone_name in obj.pose.bones:

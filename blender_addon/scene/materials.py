@@ -186,7 +186,7 @@ def _cornea(material: bpy.types.Material) -> None:
     material.surface_render_method = "BLENDED"
     material.use_transparency_overlap = False
     material.use_transparent_shadow = True
-    material.diffuse_color = (1.0, 1.0, 1.0, 0.05)
+    material.diffuse_color = (0.0, 0.0, 0.0, 0.05)
 
 
 def export_cornea(material: bpy.types.Material) -> None:
