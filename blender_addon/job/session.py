@@ -83,6 +83,7 @@ class Job:
         """Whether the job goes on after its last event, until ``release``: the scene is still to be built."""
         self._on_event = on_event
         self._started = self._stage_started = time.monotonic()
+        self._begun = 0.0  # when the first stage did, once it has
         self._stage, self._fraction, self._until = "start", 0.0, START_SHARE
 
     @property
@@ -98,11 +99,14 @@ class Job:
     @property
     def fraction(self) -> float:
         """How much is done, 0 to 1; inside a stage it goes on at the job's own speed, up to the stage's end."""
-        speed = self._fraction / self.seconds if self._fraction > 0.1 else 1.0 / EXPECTED_S
+        speed = 1.0 / EXPECTED_S
+        if self._fraction > 2.0 * START_SHARE:  # by then it tells more than our expectation
+            speed = (self._fraction - START_SHARE) / max(self._stage_started - self._begun, 0.1)
         return min(self._fraction + speed * (time.monotonic() - self._stage_started), self._until)
 
     def enter(self, stage: str, fraction: float, until: float) -> None:
         """A stage begins at ``fraction`` of the whole and ends at ``until``."""
+        self._begun = self._begun or time.monotonic()
         self._stage, self._fraction, self._until = stage, max(fraction, self._fraction), until
         self._stage_started = time.monotonic()
 
