@@ -24,9 +24,9 @@ test: $(VENV)/installed
 test-matrix: $(VENV)/installed
 	$(PY) tests/run_matrix.py
 
-# A walk through the panel in a real Blender window; root on Debian. Screenshots and log: dist/window/.
+# A walk through the panel in a real Blender window; root on Debian. All screenshots and the log: dist/window/.
 test-window: $(VENV)/installed
-	$(PY) tests/window/run.py
+	$(PY) tests/window/run.py --show docs/screenshots
 
 bench: $(VENV)/installed
 	$(PY) benchmarks/demo_photo.py $(DEMO)/astronaut.png

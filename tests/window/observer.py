@@ -156,6 +156,12 @@ def curves(head=0):
     return {curve.data_path: [[round(n, 3) for n in key.co] for key in curve.keyframe_points] for curve in found}
 
 
+def pictured():
+    """Whether all pictures of the head's key expressions are drawn."""
+    previews = addon("scene.pose_previews")
+    return previews.has_pictures(addon("heads").active_head(bpy.context)) and not previews._waiting
+
+
 def export_task():
     """How far the running export is; None where none runs."""
     task = addon("exporting.running").current()

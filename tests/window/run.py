@@ -105,6 +105,7 @@ def main() -> int:
     parser.add_argument("--chroot", type=Path, help="a Debian system of that suite with Blender in it")
     parser.add_argument("--zip", type=Path, help="a built extension (default: build it now)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for screenshots and Blender's log")
+    parser.add_argument("--show", type=Path, help="folder for the documentation's screenshots, if all goes well")
     parser.add_argument("--script", type=Path, help="run this file in the windowed Blender instead of the walk")
     parts = [part.__name__ for part in walkthrough.PARTS]
     parser.add_argument("--only", nargs="+", default=[], choices=parts, help="these parts of the walk")
@@ -121,7 +122,7 @@ def main() -> int:
             zip_file = without_wheels(zip_file)
         if options.script:
             return run_script(root, zip_file, options.script, photo, options.out, options.timeout)
-        return walkthrough.walk(root, zip_file, photo, options.out, options.only)
+        return walkthrough.walk(root, zip_file, photo, options.out, options.only, options.show)
     except (debian.MachineUnsuitable, BlenderGone) as error:
         print(error, file=sys.stderr)
         return 1

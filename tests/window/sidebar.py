@@ -67,10 +67,15 @@ class Sidebar:
         return box
 
     def find_slider(self, label: str, across: float = 0.5) -> tuple[float, float]:
-        """A point on the sliders of shape keys in the row with this label: where Blender says that one is under
-        the pointer, ``across`` of the way from the first slider's left end to the last one's right end.
+        """A point on the sliders of shape keys in the row with this label, ``across`` of the way from the first
+        one's left end to the last one's right end. Raises WordsMissing.
+        """
+        return self.find_field(label, "value", "shape_keys", across)
 
-        Raises WordsMissing.
+    def find_field(self, label: str, name: str, owner: str, across: float = 0.5) -> tuple[float, float]:
+        """A point on a property's field in the row with this label: where Blender says that the pointer is on it.
+
+        ``owner`` is a part of the datablock's name, as Python writes it. Raises WordsMissing.
         """
         self.find(label)
         for row in self._reader.find(label, self.box):
@@ -79,11 +84,11 @@ class Sidebar:
             for x in range(self.box.left + 20, self.box.left + self.box.width - 30, 10):
                 self._desktop.move(x, y)
                 under = self._blender.ask("hovered()")
-                if under and under[1] == "value" and "shape_keys" in under[0]:
+                if under and under[1].rpartition(".")[2] == name and owner in under[0]:
                     over.append(x)
             if over:
                 return over[0] + (over[-1] - over[0]) * across, y
-        raise WordsMissing(f'no slider of a shape key in a row that reads "{label}"')
+        raise WordsMissing(f'no field {name} in a row that reads "{label}"')
 
     def shows(self, text: str) -> bool:
         """Whether a text can be read without scrolling."""

@@ -1,120 +1,33 @@
-"""The walk of an artist through the whole panel, by mouse and keyboard, with a look at the scene after each step.
-
-Every step leaves a screenshot. A step that fails is reported with its picture, and the walk goes on, so that one
-run tells everything. A step also fails when Blender printed an error while it ran.
-"""
+"""The walk of an artist through the whole panel, by mouse and keyboard; the scene is looked at after each step."""
 
 from __future__ import annotations
 
-import re
 import shutil
+import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from desktop import Blender, BlenderGone, Desktop
-from reading import Box, Reader, WordsMissing
-from sidebar import Sidebar
+from PIL import Image
+from tour import PREFERENCES, Walk
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # live_link_takes, which the other tests use, too
+
+from live_link_takes import speech, take_lines, write_take
 
 TAB = "Facewright"
 JAW_CURVE = 'key_blocks["jawOpen"].value'
-# A person's own choices: the file selector in the window itself, so that no window manager is needed, and no
-# warping of the pointer in a drag, which xdotool knows nothing of.
-PREFERENCES = """
-bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
-bpy.context.preferences.inputs.use_mouse_continuous = False
-"""
-TROUBLE = re.compile(r"Traceback|^\w*Error\b|Exception|rna_uiItem|unknown property|^Error:|WARN.*bpy", re.MULTILINE)
 CROSS_FROM_RIGHT = 48  # pixels
-SETTLE_S = 0.8  # panels glide to their places
 RECONSTRUCT_S = 180  # a loaded machine that draws by software
 
 
-class Walk:
-    """The desktop, Blender on it, and what has gone wrong so far."""
-
-    def __init__(self, desktop: Desktop, blender: Blender, out: Path, photos: Path) -> None:
-        self.desktop, self.blender, self.out = desktop, blender, out
-        self.reader = Reader(desktop, blender)
-        self.sidebar = Sidebar(desktop, blender, self.reader)
-        self.photos = desktop.inner(photos)
-        self.failures: list[str] = []
-        self._steps = 0
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """One step: a picture afterwards, failures noted."""
-        self._steps += 1
-        printed, started = len(self.blender.output()), time.monotonic()
-        self.blender.set_stage("pulse.restart()")
-        problem = ""
-        try:
-            yield
-        except BlenderGone:
-            raise
-        except (AssertionError, WordsMissing, TimeoutError, ValueError) as error:
-            place = traceback.extract_tb(error.__traceback__)[1]
-            problem = f"{error or place.line} ({Path(place.filename).name}:{place.lineno})"
-        said = self.blender.output()[printed:]
-        if not problem and TROUBLE.search(said):
-            problem = "Blender printed:\n" + said[-2000:]
-        time.sleep(SETTLE_S)
-        label = f"{self._steps:02}-{name.lower().replace(' ', '-')}"
-        (self.out / f"{label}{'-FAILED' if problem else ''}.png").write_bytes(self.desktop.picture())
-        longest = self.blender.ask("pulse.longest")
-        print(f"{'FAIL' if problem else 'ok  '} {label}  {time.monotonic() - started:.1f} s, "
-              f"longest stall {longest:.2f} s", flush=True)  # fmt: skip
-        if problem:
-            print(f"     {problem}", flush=True)
-            self.failures.append(f"{label}: {problem}")
-
-    def over_view(self) -> None:
-        """Bring the pointer over the 3D view, where Blender's usual keys work."""
-        self.desktop.move(*self.sidebar.view.centre)
-
-    def undo(self) -> None:
-        """Ctrl Z over the view."""
-        self.over_view()
-        self.desktop.key("ctrl+z")
-        time.sleep(0.5)
-
-    def redo(self) -> None:
-        """Ctrl Shift Z over the view."""
-        self.over_view()
-        self.desktop.key("ctrl+shift+z")
-        time.sleep(0.5)
-
-    def in_folder(self, folder: str = "") -> None:
-        """Go to a folder (the photos') in Blender's file selector by typing it."""
-        folder = folder or self.photos
-        self.blender.wait("areas('FILE_BROWSER')", 15)
-        left, top, width, height = self.blender.wait("region('WINDOW', 'FILE_BROWSER')", 15)
-        self.desktop.move(left + width / 2, top + height * 0.8)
-        time.sleep(0.5)
-        self.desktop.key("ctrl+l", "ctrl+a")
-        self.desktop.type(folder + "/")
-        self.desktop.key("Return")
-        time.sleep(0.5)
-        # Leaves the text field where Return has only accepted what it completes.
-        self.desktop.click(left + width / 2, top + height * 0.8)
-        self.blender.wait(f"file_selector()[0].rstrip('/') == {folder!r}", 10)
-        time.sleep(1.5)  # thumbnails
-
-    def pick_file(self, name: str) -> None:
-        """Click a file in the file selector and confirm."""
-        inside = Box(*self.blender.ask("region('WINDOW', 'FILE_BROWSER')"))
-        self.desktop.click(*self.reader.one(name, inside).centre)
-        self.blender.wait(f"file_selector()[1] == {name!r}", 10)
-        self.desktop.key("Return")
-        self.blender.wait("not areas('FILE_BROWSER')", 15)
-
-
 def make_photos(folder: Path, portrait: Path) -> None:
-    """The portrait, and a group photo: the portrait, a smaller one and a third, mirrored, side by side."""
+    """What the walk chooses: the portrait, a group photo (the portrait and a smaller one, mirrored), a picture
+    without a face, and a take in Live Link Face's layout.
+    """
     folder.mkdir()
     shutil.copy(portrait, folder / "astronaut.png")
     image = cv2.imread(str(portrait))
@@ -125,31 +38,7 @@ def make_photos(folder: Path, portrait: Path) -> None:
     group[height - small.shape[0] :, width:] = small[:, ::-1]
     cv2.imwrite(str(folder / "group.jpg"), group, [cv2.IMWRITE_JPEG_QUALITY, 92])
     cv2.imwrite(str(folder / "empty.png"), np.full((600, 800, 3), (120, 150, 170), np.uint8))
-
-
-def walk(root: Path, zip_file: Path, photo: Path, out: Path, only: Sequence[str] = ()) -> int:
-    """Walk through the panel, or some parts of it. Returns 0 when every step went well, else 1."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    with Desktop(root) as desktop:
-        photos = desktop.folder / "photos"
-        make_photos(photos, photo)
-        blender = Blender(desktop, out / "blender.log")
-        blender.install(zip_file)
-        blender.start()
-        blender.set_stage(PREFERENCES)
-        tour = Walk(desktop, blender, out, photos)
-        try:
-            for part in PARTS:
-                if part in NEED_A_HEAD and not blender.ask("heads()"):
-                    tour.failures.append(f"{part.__name__} was not walked: there is no head")
-                elif not only or part.__name__ in only:
-                    part(tour)
-        except BlenderGone as error:
-            tour.failures.append(str(error))
-            print(error)
-    print(f"{len(tour.failures)} of {tour._steps} steps failed; screenshots in {out}")
-    return 1 if tour.failures else 0
+    write_take(folder / "take.csv", take_lines(*speech()))
 
 
 def open_panel(tour: Walk) -> None:
@@ -338,6 +227,10 @@ def expressions(tour: Walk) -> None:
         sidebar.click("Key Expressions")
         sidebar.click("Smile")
         blender.wait("value('mouthSmileLeft') > 0.4 and value('mouthSmileRight') > 0.4", 10)
+    with tour.step("pictures of key expressions"):
+        desktop.click(*sidebar.find_field("Key Expressions", "pictures", ""))
+        blender.wait("bpy.context.window_manager.facewright_expressions.pictures", 10)
+        blender.wait("pictured()", 120)
     with tour.step("smile undone and redone"):
         tour.undo()
         blender.wait("value('mouthSmileLeft') == 0", 10)
@@ -381,6 +274,23 @@ def save_and_reload(tour: Walk) -> None:
         tour.sidebar.find("Result")
 
 
+def take(tour: Walk) -> None:
+    """Import a take of Live Link Face, and take it back."""
+    blender, sidebar = tour.blender, tour.sidebar
+    before = blender.ask("curves()")
+    with tour.step("take imported"):
+        sidebar.click("Live Link Face")
+        sidebar.click("Import Take...")
+        tour.in_folder()
+        tour.pick_file("take.csv")
+        blender.wait(f"len(curves()[{JAW_CURVE!r}]) > 10", 20)
+        after = blender.ask("curves()")
+        assert len(after) == 52 and max(value for _, value in after[JAW_CURVE]) > 0.3, after[JAW_CURVE]
+    with tour.step("take undone"):
+        tour.undo()
+        assert blender.ask("curves()") == before
+
+
 def export(tour: Walk) -> None:
     """Write an FBX file through the file selector, and read what its check says."""
     blender, sidebar, desktop = tour.blender, tour.sidebar, tour.desktop
@@ -408,6 +318,61 @@ def export(tour: Walk) -> None:
 
 
 PARTS: tuple[Callable[[Walk], None], ...] = (
-    open_panel, choose_photo, reconstruct, result, expressions, export, save_and_reload,
+    open_panel, choose_photo, reconstruct, result, expressions, take, export, save_and_reload,
 )  # fmt: skip
-NEED_A_HEAD = (result, expressions, export, save_and_reload)
+NEED_A_HEAD = (result, expressions, take, export, save_and_reload)
+# What the README and the documentation show: step -> file.
+SHOWN = {
+    "several faces": "faces.png",
+    "progress": "progress.png",
+    "reconstructed": "reconstructed.png",
+    "compared with photo": "compared.png",
+    "pictures of key expressions": "expressions.png",
+    "exported": "exported.png",
+}
+SHOWN_BYTES = 300_000
+
+
+def walk(
+    root: Path, zip_file: Path, photo: Path, out: Path, only: Sequence[str] = (), show: Path | None = None
+) -> int:
+    """Walk through the panel, or some parts of it. Returns 0 when every step went well, else 1.
+
+    ``show``: a folder for the pictures that the documentation shows; it is changed only when all went well.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with Desktop(root) as desktop:
+        photos = desktop.folder / "photos"
+        make_photos(photos, photo)
+        blender = Blender(desktop, out / "blender.log")
+        blender.install(zip_file)
+        blender.start()
+        blender.set_stage(PREFERENCES)
+        tour = Walk(desktop, blender, out, photos)
+        try:
+            for part in PARTS:
+                if part in NEED_A_HEAD and not blender.ask("heads()"):
+                    tour.failures.append(f"{part.__name__} was not walked: there is no head")
+                elif not only or part.__name__ in only:
+                    part(tour)
+        except BlenderGone as error:
+            tour.failures.append(str(error))
+            print(error)
+    print(f"{len(tour.failures)} of {len(tour.pictures)} steps failed; screenshots in {out}")
+    if show is not None and not tour.failures:
+        show.mkdir(parents=True, exist_ok=True)
+        for step, name in SHOWN.items():
+            if step in tour.pictures:
+                shrink(tour.pictures[step], show / name)
+    return 1 if tour.failures else 0
+
+
+def shrink(source: Path, target: Path) -> None:
+    """A smaller PNG of a screenshot: with as many of 256 colours as bring it below SHOWN_BYTES."""
+    with Image.open(source) as opened:
+        picture = opened.convert("RGB")
+    for colours in (256, 128, 64):
+        picture.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
+        if target.stat().st_size <= SHOWN_BYTES:
+            return
