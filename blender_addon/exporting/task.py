@@ -23,6 +23,7 @@ import bpy
 from .. import preferences
 from ..backend_door import Density
 from ..export import ExportFailed
+from ..heads import parts_of
 from . import snapshot as snapshots
 from .density import reduced
 from .gather import gather, left_out, write_library
@@ -174,7 +175,7 @@ def start(heads: Sequence[bpy.types.Object], scene: bpy.types.Scene, settings: S
             here.mkdir()
             snapshots.save(snapshot, here / "head.npz")
             write_library(head, here / "library.blend")
-            armature = next(m.object for m in head.modifiers if m.type == "ARMATURE" and m.object is not None)
+            armature = parts_of(head).armature
             entries.append({
                 "name": head.name, "path": str(_path(settings.path, head.name, len(heads) > 1)),
                 "snapshot": str(here / "head.npz"), "library": str(here / "library.blend"),

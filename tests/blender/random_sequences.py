@@ -125,8 +125,7 @@ def run(seed: int, folder: Path, photo: Path, take: Path, start: Path, steps: in
 
 def repair(done: list[str]) -> None:
     """Rebuild whatever is left of every head; it must be complete then."""
-    if bpy.context.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+    to_object_mode()
     layer = bpy.context.view_layer
     belonging = {part for head in local_heads() for part in parts_of(head) if part is not None}
     remnants = [o for o in layer.objects if PART in o and RECORD in o and o not in belonging and o.library is None]
@@ -137,6 +136,7 @@ def repair(done: list[str]) -> None:
         if is_head(part) and (part.data.library or part.data.override_library):
             continue
         layer.objects.active = part
+        to_object_mode()  # undo brings modes back, too
         done.append(f"at the end: rebuild from {name}")
         try:
             bpy.ops.facewright.rebuild("EXEC_DEFAULT", True)
@@ -145,6 +145,12 @@ def repair(done: list[str]) -> None:
         head = layer.objects.active
         check_complete(head)
         check_drivers()
+
+
+def to_object_mode() -> None:
+    """What a person does when Rebuild says so."""
+    if bpy.context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def main() -> int:

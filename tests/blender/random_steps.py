@@ -178,7 +178,7 @@ def rename(walk: Walk) -> str | None:
         return None
     parts = [part for part in parts_of(head) if part is not None]
     blocks = [*parts, *(part.data for part in parts), head.data.shape_keys or head, *bpy.data.actions]
-    block = walk.random.choice(blocks)
+    block = walk.random.choice([block for block in blocks if block.is_editable])
     old, block.name = block.name, walk.random.choice(NAMES)
     return pushed(f"rename {old} to {block.name}")
 
@@ -267,6 +267,8 @@ def append(walk: Walk) -> str | None:
     if not here.collections or here.collections[0] is None:
         return None
     collection = here.collections[0]
+    if collection in list(bpy.context.scene.collection.children):
+        return None  # linked before
     bpy.context.scene.collection.children.link(collection)
     line = f"{'link' if link else 'append'} {collection.name} from {path.name}"
     if link and walk.random.random() < 0.5:
