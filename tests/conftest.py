@@ -1,4 +1,4 @@
-"""Ends the test run where Blender's Python module would not let it end."""
+"""The start and the end of a test run: the landmark networks are there, and Blender's module lets it end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ import os
 import sys
 
 import pytest
+from facewright.errors import MissingDependency
+from facewright.photo.model_files import find_models
 
 _status = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fetch the networks once, before tests are collected: those that need them skip where they are not there."""
+    try:
+        find_models()
+    except MissingDependency as error:
+        print(f"Tests on real photos will skip: {error}", file=sys.stderr)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

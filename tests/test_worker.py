@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from facewright.api import ReconstructRequest, reconstruct
 from facewright.head.bundle import REQUIRED
 from facewright.photo.face_list import FACE_PICTURE_PX, PHOTO_PICTURE_PX
 from facewright.photo.model_files import models_on_disk
@@ -104,7 +103,8 @@ def test_the_same_bytes_as_the_command_line(tmp_path: Path) -> None:
         events = worker.rest()
     result = events[-1]
     assert result["event"] == "result" and result["bundle"] == a
-    reconstruct(ReconstructRequest(ASTRONAUT, tmp_path / "b", texture_size=256))
+    command = [sys.executable, "-m", "facewright", "reconstruct", ASTRONAUT, "-o", tmp_path / "b"]
+    subprocess.run([*command, "--texture-size", "256"], check=True, capture_output=True)
     for name in REQUIRED:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     first, second = (json.loads((tmp_path / name / "head.json").read_bytes()) for name in "ab")
