@@ -42,8 +42,8 @@ say(event='progress', stage='fit', fraction=0.2, until=0.4, seconds=0.1)
 @pytest.fixture(scope="module", autouse=True)
 def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACEWRIGHT_CACHE", str(tmp_path_factory.mktemp("user")))
         networks = models_on_disk()
+        patch.setenv("FACEWRIGHT_CACHE", str(tmp_path_factory.mktemp("user")))
         patch.setenv("FACEWRIGHT_MODELS", str(networks) if networks else "absent")
         blender_addon.register()
         yield
