@@ -35,7 +35,7 @@ CHOICES = (
 )
 
 
-class FacewrightExport(bpy.types.PropertyGroup):
+class FACEWRIGHT_PG_export(bpy.types.PropertyGroup):
     """``Scene.facewright_export``: the options of the last export, and where it went."""
 
     preset: bpy.props.EnumProperty(name="Format", description=FORMAT, items=FORMATS, default="FBX_UNREAL")
@@ -47,11 +47,11 @@ class FacewrightExport(bpy.types.PropertyGroup):
 
 def register() -> None:
     """Register the group and hang it on the scene."""
-    bpy.utils.register_class(FacewrightExport)
-    bpy.types.Scene.facewright_export = bpy.props.PointerProperty(type=FacewrightExport)
+    bpy.utils.register_class(FACEWRIGHT_PG_export)
+    bpy.types.Scene.facewright_export = bpy.props.PointerProperty(type=FACEWRIGHT_PG_export)
 
 
 def unregister() -> None:
     """Take them back."""
     del bpy.types.Scene.facewright_export
-    bpy.utils.unregister_class(FacewrightExport)
+    bpy.utils.unregister_class(FACEWRIGHT_PG_export)

@@ -17,7 +17,7 @@ def _show_pictures(settings: bpy.types.PropertyGroup, context: bpy.types.Context
         draw_pictures(head, at_once=bpy.app.background)
 
 
-class FacewrightExpressions(bpy.types.PropertyGroup):
+class FACEWRIGHT_PG_expressions(bpy.types.PropertyGroup):
     """What the Expressions panel shows and how its buttons act; the expressions themselves are shape keys."""
 
     search: StringProperty(
@@ -47,11 +47,11 @@ class FacewrightExpressions(bpy.types.PropertyGroup):
 
 def register() -> None:
     """Register this module's classes with Blender."""
-    bpy.utils.register_class(FacewrightExpressions)
-    bpy.types.WindowManager.facewright_expressions = PointerProperty(type=FacewrightExpressions)
+    bpy.utils.register_class(FACEWRIGHT_PG_expressions)
+    bpy.types.WindowManager.facewright_expressions = PointerProperty(type=FACEWRIGHT_PG_expressions)
 
 
 def unregister() -> None:
     """Take them back."""
     del bpy.types.WindowManager.facewright_expressions
-    bpy.utils.unregister_class(FacewrightExpressions)
+    bpy.utils.unregister_class(FACEWRIGHT_PG_expressions)

@@ -12,26 +12,26 @@ _AS_PREFERRED = "AS_PREFERRED"
 _RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
 
-def _photo_changed(photo: FacewrightPhoto, context: bpy.types.Context) -> None:
+def _photo_changed(photo: FACEWRIGHT_PG_photo, context: bpy.types.Context) -> None:
     """Another photo has other faces: the largest is chosen until somebody looks."""
     photo.face = 0
     photo_look.follow(photo.id_data)
 
 
-def _face_changed(photo: FacewrightPhoto, context: bpy.types.Context) -> None:
+def _face_changed(photo: FACEWRIGHT_PG_photo, context: bpy.types.Context) -> None:
     photo_look.mark_face(photo.id_data)
 
 
-def _texture_size(photo: FacewrightPhoto) -> int:
+def _texture_size(photo: FACEWRIGHT_PG_photo) -> int:
     chosen = photo.texture_size_chosen
     return _SIZES.index(preferences.settings().texture_size if chosen == _AS_PREFERRED else chosen)
 
 
-def _choose_texture_size(photo: FacewrightPhoto, value: int) -> None:
+def _choose_texture_size(photo: FACEWRIGHT_PG_photo, value: int) -> None:
     photo.texture_size_chosen = _SIZES[value]
 
 
-class FacewrightPhoto(bpy.types.PropertyGroup):
+class FACEWRIGHT_PG_photo(bpy.types.PropertyGroup):
     """``Scene.facewright_photo``: which face of which photo, and how to reconstruct it."""
 
     filepath: bpy.props.StringProperty(
@@ -104,7 +104,7 @@ class FacewrightPhoto(bpy.types.PropertyGroup):
     )
 
 
-class FacewrightFace(bpy.types.PropertyGroup):
+class FACEWRIGHT_PG_face(bpy.types.PropertyGroup):
     """A face that was found: its box in pixels of the upright photo, origin top left."""
 
     x: bpy.props.FloatProperty(name="Left", subtype="PIXEL")
@@ -115,7 +115,7 @@ class FacewrightFace(bpy.types.PropertyGroup):
     warning: bpy.props.StringProperty(name="Warning")
 
 
-class FacewrightFound(bpy.types.PropertyGroup):
+class FACEWRIGHT_PG_found(bpy.types.PropertyGroup):
     """``WindowManager.facewright_found``: what is known about the photo ``filepath`` (absolute); never saved."""
 
     state: bpy.props.EnumProperty(
@@ -134,20 +134,20 @@ class FacewrightFound(bpy.types.PropertyGroup):
     focal_length_mm: bpy.props.FloatProperty(
         name="Focal Length", description="35 mm equivalent that the camera wrote into the photo; 0: none to believe"
     )
-    faces: bpy.props.CollectionProperty(type=FacewrightFace)
+    faces: bpy.props.CollectionProperty(type=FACEWRIGHT_PG_face)
     message: bpy.props.StringProperty(name="Message", description="What a person should know, or empty")
     notes: bpy.props.StringProperty(name="Notes", description="What was noticed about the file, one a line")
 
 
-_CLASSES = (FacewrightPhoto, FacewrightFace, FacewrightFound)
+_CLASSES = (FACEWRIGHT_PG_photo, FACEWRIGHT_PG_face, FACEWRIGHT_PG_found)
 
 
 def register() -> None:
     """Register this module's classes with Blender."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.facewright_photo = bpy.props.PointerProperty(type=FacewrightPhoto)
-    bpy.types.WindowManager.facewright_found = bpy.props.PointerProperty(type=FacewrightFound)
+    bpy.types.Scene.facewright_photo = bpy.props.PointerProperty(type=FACEWRIGHT_PG_photo)
+    bpy.types.WindowManager.facewright_found = bpy.props.PointerProperty(type=FACEWRIGHT_PG_found)
 
 
 def unregister() -> None:
