@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import bpy
 import numpy as np
@@ -69,23 +70,38 @@ def gather(head: bpy.types.Object, scene: bpy.types.Scene, which: Range) -> Snap
     )
 
 
-def write_library(head: bpy.types.Object, path: Path) -> None:
+class Library(NamedTuple):
+    """Names in a written library: the armature's, and each material's by its own name."""
+
+    armature: str
+    materials: dict[str, str]
+
+
+def write_library(head: bpy.types.Object, path: Path) -> Library:
     """Write the head's materials, with their images, and its armature into a .blend file.
 
     Images that were painted on and not saved are written beside it as they look now, each with its name in a file
-    of its own, for ``stage.load_painted``. Raises OutputUnwritable.
+    of its own, for ``stage.load_painted``. What is linked from another file would be written as a mere reference,
+    so a copy is written in its place. Raises OutputUnwritable.
     """
-    parts = parts_of(head)
+    armature = parts_of(head).armature.data
     materials = {slot.material for slot in head.material_slots if slot.material is not None}
+    copies = {}
     try:
+        copies = {block: block.copy() for block in (*materials, armature) if block.library is not None}
+        written = {block: copies.get(block, block) for block in (*materials, armature)}
         bpy.data.libraries.write(
-            str(path), {*materials, parts.armature.data}, path_remap="ABSOLUTE", fake_user=True, compress=False
+            str(path), set(written.values()), path_remap="ABSOLUTE", fake_user=True, compress=False
         )
+        names = Library(written[armature].name, {block.name: written[block].name for block in materials})
         for number, image in enumerate(_painted(materials)):
             _save_copy(image, path.parent / f"painted_{number}.png")
             (path.parent / f"painted_{number}.txt").write_text(image.name, encoding="utf-8")
     except (OSError, RuntimeError) as error:
         raise OutputUnwritable(f"The head could not be prepared for export: {str(error).strip()}") from error
+    finally:
+        bpy.data.batch_remove(list(copies.values()))
+    return names
 
 
 def left_out(head: bpy.types.Object) -> list[str]:

@@ -23,7 +23,6 @@ import bpy
 from .. import preferences
 from ..backend_door import Density
 from ..export import ExportFailed
-from ..heads import parts_of
 from . import snapshot as snapshots
 from .density import reduced
 from .gather import gather, left_out, write_library
@@ -173,13 +172,14 @@ def start(heads: Sequence[bpy.types.Object], scene: bpy.types.Scene, settings: S
             snapshot = reduced(gather(head, scene, settings.animation), settings.density)
             here = folder / str(number)
             here.mkdir()
+            library = write_library(head, here / "library.blend")
+            names = tuple(library.materials.get(name, name) for name in snapshot.materials)
+            snapshot = snapshot._replace(materials=names)
             snapshots.save(snapshot, here / "head.npz")
-            write_library(head, here / "library.blend")
-            armature = parts_of(head).armature
             entries.append({
                 "name": head.name, "path": str(_path(settings.path, head.name, len(heads) > 1)),
                 "snapshot": str(here / "head.npz"), "library": str(here / "library.blend"),
-                "armature": armature.data.name,
+                "armature": library.armature,
             })  # fmt: skip
             notes[head.name] = _notes(head)
         job = {"preset": PRESETS[settings.preset].key, "heads": entries, "search": [p for p in sys.path if p]}
