@@ -24,6 +24,7 @@ bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
 bpy.context.preferences.inputs.use_mouse_continuous = False
 """
 TROUBLE = re.compile(r"Traceback|^\w*Error\b|Exception|rna_uiItem|unknown property|^Error:|WARN.*bpy", re.MULTILINE)
+AWAY = (300, 700)  # pixels, over the 3D view: no tooltip covers the panel in the picture
 SETTLE_S = 0.8  # panels glide to their places
 
 
@@ -54,6 +55,7 @@ class Walk:
         said = self.blender.output()[printed:]
         if not problem and TROUBLE.search(said):
             problem = "Blender printed:\n" + said[-2000:]
+        self.desktop.move(*AWAY)
         time.sleep(SETTLE_S)
         label = f"{len(self.pictures) + 1:02}-{name.lower().replace(' ', '-')}"
         self.pictures[name] = self.out / f"{label}{'-FAILED' if problem else ''}.png"

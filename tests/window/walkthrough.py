@@ -369,10 +369,11 @@ def walk(
 
 
 def shrink(source: Path, target: Path) -> None:
-    """A smaller PNG of a screenshot: with as many of 256 colours as bring it below SHOWN_BYTES."""
+    """A smaller PNG of a screenshot: all its colours, or as many as bring it below SHOWN_BYTES."""
     with Image.open(source) as opened:
         picture = opened.convert("RGB")
+    picture.save(target, optimize=True)
     for colours in (256, 128, 64):
-        picture.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
         if target.stat().st_size <= SHOWN_BYTES:
             return
+        picture.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
