@@ -9,7 +9,7 @@ from mathutils.kdtree import KDTree
 from numpy.typing import NDArray
 
 from .read_back import Found
-from .snapshot import STILL, Snapshot
+from .snapshot import Snapshot, with_curve
 
 POINT_TOLERANCE = 1e-4  # m: heights and places of vertices, within a tenth of a millimetre
 CURVE_TOLERANCE = 1e-3
@@ -20,9 +20,9 @@ NEIGHBOURS = 6  # vertices that may share a place: lips that touch, split corner
 class Check:
     """Numbers of the comparison, and sentences about what is not as it should be (none where all is well).
 
-    channels found; curves: channels that move, None without animation; height of the head in metres; textures
-    found; deviation: largest distance in metres of a vertex, at rest, in a channel or on a frame of the animation;
-    curve_deviation: largest difference of a channel's value on any frame.
+    channels found; curves: channels that move or are held at another value than 0, None without animation; height
+    of the head in metres; textures found; deviation: largest distance in metres of a vertex, at rest, in a channel
+    or on a frame of the animation; curve_deviation: largest difference of a channel's value on any frame.
     """
 
     channels: int
@@ -95,9 +95,9 @@ def compare(snapshot: Snapshot, posed: NDArray[np.float32], found: Found, textur
         problems.append(f"{_count(len(bones), 'bone')} missing, such as {bones[0]}")
     if len(found.textures) < textures:
         problems.append(f"{len(found.textures)} of {_count(textures, 'texture')} found")
-    moving = int((np.ptp(found.curves, axis=0) > STILL).sum()) if snapshot.animated else None
+    curves = int(with_curve(found.curves).sum()) if snapshot.animated else None
     return Check(
-        len(found.channels), moving, height, len(found.textures), float(deviation), curve_deviation, tuple(problems)
+        len(found.channels), curves, height, len(found.textures), float(deviation), curve_deviation, tuple(problems)
     )
 
 

@@ -72,12 +72,11 @@ class Snapshot(NamedTuple):
         turn = (self.world.astype(np.float64) @ self.local)[:3, :3]
         return self.offsets[channel] @ turn.T
 
-    def moving(self) -> Names:
-        """Channels whose value changes over the frames."""
-        if not self.animated:
-            return ()
-        changes = np.ptp(self.curves, axis=0)
-        return tuple(name for name, change in zip(self.channels, changes, strict=True) if change > STILL)
+
+def with_curve(values: Floats) -> NDArray[np.bool_]:
+    """(C,) which channels need a curve, from their values (T, C): those that move, and those that are held at
+    another value than 0, which a program that reads nothing but curves would lose."""
+    return np.asarray((np.ptp(values, axis=0) > STILL) | (np.abs(values).max(0) > STILL))
 
 
 def save(snapshot: Snapshot, path: Path) -> None:

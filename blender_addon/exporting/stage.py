@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..scene.curves import ensure_fcurve, set_keys
 from ..scene.materials import export_cornea, node_tree, principled
-from .snapshot import STILL, Snapshot
+from .snapshot import STILL, Snapshot, with_curve
 
 TEXTURE_WORDS = {"skin": "albedo", "eye": "eye", "teeth": "teeth", "mouth": "mouth"}
 IMAGE_SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
@@ -122,11 +122,12 @@ def _pose(snapshot: Snapshot, head: bpy.types.Object, rig: bpy.types.Object) -> 
 
 
 def _animate(snapshot: Snapshot, head: bpy.types.Object, rig: bpy.types.Object) -> None:
-    """One key a frame on whatever moves; what stands still keeps its first value."""
+    """One key a frame on whatever moves, and on channels that are held; what stands still keeps its first value."""
     keys = head.data.shape_keys
-    for key, values in zip(keys.key_blocks[1:], snapshot.curves.T, strict=True):
+    curved = with_curve(snapshot.curves)
+    for key, values, needed in zip(keys.key_blocks[1:], snapshot.curves.T, curved, strict=True):
         key.value = float(values[0])
-        if np.ptp(values) > STILL:
+        if needed:
             set_keys(ensure_fcurve(keys, key.path_from_id("value")), snapshot.frames, values, "LINEAR")
     rig.rotation_mode = "QUATERNION"
     _animate_matrix(rig, "", rig, snapshot.frames, snapshot.world_curve)

@@ -14,6 +14,7 @@ from blender_addon.exporting.gather import gather
 from blender_addon.exporting.presets import PRESETS
 from blender_addon.exporting.sample import Range
 from blender_addon.scene.build import HeadObjects
+from blender_addon.scene.curves import fcurves_of
 
 TEXTURES = {"Head_albedo.png", "Head_eye.png", "Head_mouth.png", "Head_teeth.png"}
 
@@ -91,3 +92,23 @@ def test_a_head_that_was_moved_and_scaled_keeps_its_place(built: HeadObjects, tm
     assert snapshot.world_points().mean(0)[1] < -1.5
     # Coordinates of metres are less exact than those of a head at the origin.
     assert export(tmp_path, "FBX", built, snapshot)["deviation"] < 2e-6
+
+
+@pytest.mark.parametrize("preset", ["FBX_UNREAL", "GLB"])
+def test_a_channel_that_is_held_has_a_curve(preset: str, built: HeadObjects, tmp_path: Path) -> None:
+    """A smile keyed at 0.9 from the first frame to the last: engines that read only curves must not lose it."""
+    smile = built.head.data.shape_keys.key_blocks["mouthSmileLeft"]
+    smile.value = 0.9
+    bpy.context.scene.frame_end = 9
+    for frame in (1, 9):
+        smile.keyframe_insert("value", frame=frame)
+    written = export(tmp_path, preset, built, gather(built.head, bpy.context.scene, Range.SCENE))
+    assert written["problems"] == [] and written["curves"] == 1
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if preset == "GLB":
+        bpy.ops.import_scene.gltf(filepath=str(tmp_path / "out" / "Anna.glb"))
+    else:
+        bpy.ops.import_scene.fbx(filepath=str(tmp_path / "out" / "Anna.fbx"), anim_offset=0.0)
+    keys = next(obj.data.shape_keys for obj in bpy.data.objects if obj.type == "MESH")
+    curves = [curve for curve in fcurves_of(keys) if '"mouthSmileLeft"' in curve.data_path]
+    assert [round(curve.evaluate(5.0), 5) for curve in curves] == [0.9]
