@@ -16,6 +16,7 @@ from ..backend_door import FaceError
 from ..job import session
 from ..job.operator import JobOperator
 from ..job.process import Event, Request
+from ..photo_files import photo_path
 from ..scene.add import Prepared, add_head, prepare
 
 
@@ -34,6 +35,10 @@ class FACEWRIGHT_OT_reconstruct(JobOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not context.scene.facewright_photo.filepath:
             cls.poll_message_set("Choose a photo first")
+            return False
+        found = context.window_manager.facewright_found
+        if found.state == "DONE" and not found.faces and found.filepath == str(photo_path(context.scene)):
+            cls.poll_message_set("There is no face in this photo")
             return False
         return super().poll(context)
 

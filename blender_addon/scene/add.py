@@ -17,6 +17,7 @@ from .skinning import Skinning, skin
 SPACING_M = 0.35  # from head to head: wider than any
 REACH_M = (0.12, 0.15, 0.2)  # how far a head reaches from its origin, at most
 ROOM_M = 4.0  # what is larger is what a head stands in or on
+PAINTERS_LIGHT = "paint.sl"  # of Blender's own studio lights the one that leaves a skin its colour
 
 
 class Prepared(NamedTuple):
@@ -62,10 +63,13 @@ def _show(screen: bpy.types.Screen, target: Vector) -> None:
 
     Plain shading shows the texture at once; Material Preview would first compile shaders, for seconds or longer.
     """
+    lights = {light.name for light in bpy.context.preferences.studio_lights if light.type == "STUDIO"}
     for space in view_face(screen, target):
         if space.shading.type == "SOLID":
             space.shading.color_type = "TEXTURE"
             space.shading.show_specular_highlight = False  # a studio light would wash out the irises
+            if space.shading.light == "STUDIO" and PAINTERS_LIGHT in lights:
+                space.shading.studio_light = PAINTERS_LIGHT
 
 
 def free_place(scene: bpy.types.Scene) -> Vector:

@@ -203,6 +203,7 @@ def test_a_photo_without_a_face_says_so(plain: Path) -> None:
     assert bpy.ops.facewright.look_for_faces() == {"FINISHED"}
     assert found().state == "DONE" and not found().faces
     assert "no face" in found().message
+    assert not bpy.ops.facewright.reconstruct.poll()
 
 
 @needs_worker
