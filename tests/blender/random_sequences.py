@@ -101,6 +101,7 @@ def run(seed: int, folder: Path, photo: Path, take: Path, start: Path, steps: in
         while len(done) < steps:
             step = numbers.choices(kinds, weights)[0]
             done.append(f"{step.__name__} ...")
+            (folder / "steps.txt").write_text("\n".join(done))  # a crash leaves this
             with captured(log):
                 line = step(walk)
                 check_workers()
