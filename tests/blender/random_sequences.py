@@ -154,14 +154,19 @@ def to_object_mode() -> None:
         bpy.ops.object.mode_set(mode="OBJECT")
 
 
+def resolved(text: str) -> Path:
+    """A path that holds wherever Blender thinks it stands, for argparse."""
+    return Path(text).resolve()
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequences", type=int, default=4, help="how many")
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--steps", type=int, default=STEP_COUNT, help="steps of each")
-    parser.add_argument("--photo", type=Path, help="a photo of a face (default: the demo photo)")
-    parser.add_argument("--bundle", type=Path, help="begin with this head where this Python cannot run the worker")
+    parser.add_argument("--photo", type=resolved, help="a photo of a face (default: the demo photo)")
+    parser.add_argument("--bundle", type=resolved, help="begin with this head where this Python cannot run the worker")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no sequence after so many seconds")
     options = parser.parse_args()
     began = time.monotonic()
