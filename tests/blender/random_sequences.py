@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--steps", type=int, default=STEP_COUNT, help="steps of each")
     parser.add_argument("--photo", type=resolved, help="a photo of a face (default: the demo photo)")
-    parser.add_argument("--bundle", type=resolved, help="begin with this head where this Python cannot run the worker")
+    parser.add_argument("--bundle", type=resolved, help="begin with this head where there is no worker")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no sequence after so many seconds")
     options = parser.parse_args()
     began = time.monotonic()
