@@ -239,8 +239,11 @@ def delete_part(walk: Walk) -> str | None:
 
 def _remove_keys(head: bpy.types.Object, names: list[str]) -> None:
     """By the button of the list. After ``Object.shape_key_remove`` Blender (seen in 4.5 and 5.2) crashes at the
-    next evaluation where keys have drivers, with no add-on at all."""
+    next evaluation where keys have drivers, with no add-on at all. Nobody can delete keys of linked and overridden
+    heads."""
     bpy.context.view_layer.objects.active = head
+    if any(one.library or one.override_library for one in (head, head.data)):
+        return
     if len(names) == len(shape_keys(head)):
         bpy.ops.object.shape_key_remove(all=True)
         return
