@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DEMO := demo_output
 
-.PHONY: demo test test-matrix test-window bench clean
+.PHONY: demo test test-matrix test-window zips bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
@@ -27,6 +27,10 @@ test-matrix: $(VENV)/installed
 # A walk through the panel in a real Blender window; root on Debian. All screenshots and the log: dist/window/.
 test-window: $(VENV)/installed
 	$(PY) tests/window/run.py --show docs/screenshots
+
+# The Blender extension for every platform and Python, in dist/.
+zips: $(VENV)/installed
+	$(PY) build_addon.py
 
 bench: $(VENV)/installed
 	$(PY) benchmarks/demo_photo.py $(DEMO)/astronaut.png
