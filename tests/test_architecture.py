@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "backend"
 ADDON = ROOT / "blender_addon"
 LAYERS = {
-    "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3, "texture": 4,
-    "head": 5, "api": 6, "worker": 7, "training": 7, "__main__": 8,
+    "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3, "dynamic_detail": 3,
+    "texture": 4, "displacement": 5, "head": 6, "api": 7, "worker": 8, "training": 8, "__main__": 9,
 }  # fmt: skip
 STANDARD = set(__import__("sys").stdlib_module_names)
 RUN_TIME = {"numpy", "scipy", "cv2", "onnxruntime", "PIL"}
@@ -24,6 +24,7 @@ EXTRA = {
     "flatbuffers": {"photo"},
     "igl": {"training"},
     "embreex": {"training"},
+    "torch": {"training"},
 }
 SOURCES = sorted(BACKEND.rglob("*.py"))
 ALL_SOURCES = SOURCES + sorted(ADDON.rglob("*.py"))

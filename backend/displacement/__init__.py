@@ -1,0 +1,1 @@
+"""Where displacement comes from: mechanics of the skin, the photo, and networks."""
