@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "backend"
 ADDON = ROOT / "blender_addon"
 LAYERS = {
-    "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3, "dynamic_detail": 3,
-    "texture": 4, "displacement": 5, "head": 6, "api": 7, "worker": 8, "training": 8, "__main__": 9,
+    "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3,
+    "dynamic_detail": 3, "texture": 4, "displacement": 5, "head": 6, "api": 7, "worker": 8, "training": 8,
+    "__main__": 9,
 }  # fmt: skip
 STANDARD = set(__import__("sys").stdlib_module_names)
 RUN_TIME = {"numpy", "scipy", "cv2", "onnxruntime", "PIL"}
