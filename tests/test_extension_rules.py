@@ -20,7 +20,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 # A room may import itself and what stands lower, and those of TOGETHER each other.
 LAYERS = (
     {"backend_door", "heads"},
-    {"expressions", "kept_heads"},
+    {"expressions", "kept_heads", "detail_nodes"},
     {"preferences"},
     {"scene", "photo_files", "photo_previews"},
     {"export", "exporting", "job", "live_link"},

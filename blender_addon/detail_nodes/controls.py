@@ -1,5 +1,5 @@
-"""The controls of dynamic detail: inputs of the head's own modifier, so that they can be keyframed and driven, show on
-the object, need no extension and follow every copy.
+"""The controls of dynamic detail: inputs of the head's own modifier, so that they can be keyframed and driven, show
+on the object, need no extension and follow every copy.
 
 The modifier is found by a mark on its node group, and an input by that mark's table from the control's key (or the
 blendshape's name) to the socket's identifier: names of sockets, groups and modifiers are the artist's.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import bpy
 
 INPUTS = "facewright_detail"
-"""Custom property of the node group: key of a control, or name of a blendshape -> identifier of the input's socket."""
+"""Custom property of the node group: key of a control, or name of a blendshape -> identifier of the socket."""
 
 MODIFIER_NAME = "Facewright Detail"
 
