@@ -21,8 +21,7 @@ from ..face_model.base import HeadGeometry
 from ..fitting.coarse import Fit
 from ..mesh.normals import vertex_normals
 from ..mesh.texel_map import UvSampler, uv_sampler
-from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
-from .cavity import openness
+from ..mesh.topology import LandmarkEmbedding, Topology
 from .completion import (
     CompletionSettings,
     PhotoColours,
@@ -33,12 +32,12 @@ from .completion import (
     mottling,
     smooth_fill,
 )
-from .eyelid_skin import REPLACED, LidSkin, lash_depth, lash_line, lid_skin, lid_tone
+from .eyelid_skin import lash_depth, lash_line, lid_tone
 from .iris import EyeColours, eye_colours
-from .mesh_field import SkinGraph, skin_graph
 from .part_textures import eye_texture, mouth_texture, teeth_texture
-from .skin_mask import SkinMask, SkinMaskSettings, lip_colour, skin_mask
-from .unwrap import PhotoView, UnwrapSettings, facing, landmark_warp, photo_view, sample, visible
+from .skin_in_photo import SkinInPhoto, Surface, seen_attributes, seen_in_photo, skin_in_photo
+from .skin_mask import SkinMask, SkinMaskSettings, lip_colour
+from .unwrap import PhotoView, UnwrapSettings, sample
 
 FloatArray = NDArray[np.floating[Any]]
 BAND_ROWS = 128
@@ -84,24 +83,6 @@ class Textures(NamedTuple):
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Surface:
-    """The head as the stages need it.
-
-    topology ; neutral (V, 3) mm ; camera_mm (V, 3) as it stands in the photo, camera frame ; graph of the skin ;
-    uv (V, 2) of the skin's vertices (a place on one side where a vertex lies on a cut) ; openness (V,) 0..1, low
-    inside nostrils and in the folds of the ears ; lids : what only a blink shows
-    """
-
-    topology: Topology
-    neutral: NDArray[np.float64]
-    camera_mm: NDArray[np.float64]
-    graph: SkinGraph
-    uv: NDArray[np.float64]
-    openness: NDArray[np.float64]
-    lids: LidSkin
-
-
 def make_textures(
     photo_pixels: NDArray[np.uint8],
     fit: Fit,
@@ -110,6 +91,7 @@ def make_textures(
     landmarks: FloatArray,
     settings: TextureSettings | None = None,
     embedding: LandmarkEmbedding | None = None,
+    prepared: SkinInPhoto | None = None,
 ) -> Textures:
     """Make the textures of a fitted head.
 
@@ -123,6 +105,7 @@ def make_textures(
     settings : TextureSettings
     embedding : where the landmarks lie on the mesh; with it, the photo's lids, lips and brows are brought exactly
         onto the mesh's (without it, as exactly as the fit does)
+    prepared : what ``skin_in_photo`` made of the same input at this size, where others need it too
 
     Returns
     -------
@@ -134,13 +117,10 @@ def make_textures(
     """
     settings = settings or TextureSettings()
     size = settings.size
-    surface = _surface(fit, topology, head)
-    view = photo_view(photo_pixels, fit.camera, surface.camera_mm, topology, landmarks, size, settings.unwrap)
-    points = view.points_px
-    if embedding is not None:
-        points = points + landmark_warp(view, embedding, landmarks, settings.unwrap)
-    in_view = view.from_photo(landmarks[:, :2])
-    mask = skin_mask(view.pixels, in_view, view.raster.triangle >= 0, settings.mask)
+    prepared = prepared or skin_in_photo(
+        photo_pixels, fit, topology, head, landmarks, size, embedding, settings.unwrap, settings.mask
+    )
+    surface, view, points, in_view, mask = prepared
 
     coarse = uv_sampler(topology, "skin", max(64, size // 2))
     lips = lip_colour(photo_pixels, landmarks, mask.model)
@@ -149,7 +129,7 @@ def make_textures(
     with ThreadPoolExecutor(THREADS) as pool:
         parts = pool.submit(_part_textures, eyes, lips, mask)
         grain = pool.submit(_grain, surface, view, in_view, coarse, settings)
-        seen, seen_mirrored = _confidence(surface, view, points, mask, coarse, settings)
+        seen, seen_mirrored = _confidence(prepared, coarse, settings)
         fill, lashes = _fill(surface, view, points, mask, seen, lips, settings)
         layers = _Layers(
             seen=seen,
@@ -205,74 +185,17 @@ class _Layers(NamedTuple):
     lashes: NDArray[np.float32]
 
 
-def _surface(fit: Fit, topology: Topology, head: HeadGeometry) -> Surface:
-    posed = head.neutral + np.tensordot(fit.expression, head.blendshapes, 1)
-    camera_mm = posed @ fit.rotation.T + fit.translation_mm
-    skin = topology.material == MATERIALS.index("skin")
-    quads, corner_uv = topology.quads[skin], topology.corner_uv[skin]
-    used = quads >= 0
-    uv = np.zeros((len(head.neutral), 2))
-    uv[quads[used]] = corner_uv[used]
-    graph = skin_graph(topology, head.neutral)
-    return Surface(
-        topology,
-        head.neutral,
-        camera_mm,
-        graph,
-        uv,
-        openness(topology, head.neutral, graph),
-        lid_skin(topology, graph, head.neutral, head.blendshapes, posed),
-    )
-
-
 def _confidence(
-    surface: Surface,
-    view: PhotoView,
-    points: NDArray[np.float64],
-    mask: SkinMask,
-    coarse: UvSampler,
-    settings: TextureSettings,
+    photo: SkinInPhoto, coarse: UvSampler, settings: TextureSettings
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """How well each texel, and its mirror image, is seen: two (S', S') float32, the second None if unknown."""
-    allowed = _allowed(surface)
-    attributes = np.column_stack([view.points_px, points, view.depth, view.cosine, allowed])
-    seen = _seen(coarse.image(attributes), view, mask, settings)
-    mirror = surface.topology.mirror
+    attributes = seen_attributes(photo)
+    seen = seen_in_photo(coarse.image(attributes), photo.view, photo.mask, settings.unwrap)
+    mirror = photo.surface.topology.mirror
     if mirror is None:
         return seen, None
-    return seen, _seen(coarse.image(attributes[mirror]), view, mask, settings)
-
-
-def _seen(
-    image: NDArray[np.float32], view: PhotoView, mask: SkinMask, settings: TextureSettings
-) -> NDArray[np.float32]:
-    """Confidence from an image of the attributes that ``_confidence`` stacks."""
-    projected, place, depth, cosine, allowed = np.split(image, [2, 4, 5, 6], axis=-1)
-    hard = visible(view, projected, depth[..., 0], settings.unwrap)
-    # Keep away from the edge of what is hidden, then fade.
-    step = max(1, round(image.shape[0] / 340))
-    soft = cv2.erode(hard.astype(np.float32), np.ones((2 * step + 1, 2 * step + 1)))
-    soft = cv2.GaussianBlur(soft, (0, 0), 0.8 * step)
-    skin = sample(mask.mask, place, cv2.INTER_LINEAR)
-    result: NDArray[np.float32] = soft * facing(cosine[..., 0], settings.unwrap) * skin * allowed[..., 0]
-    return result
-
-
-def _allowed(surface: Surface) -> NDArray[np.float64]:
-    """(V,) where the photo may go at all.
-
-    Ears never lie exactly on the photo's, and on the neck there are collars, shadows and hair: both take the skin's
-    own colour. What a photo shows deep in a nostril depends on the last half millimetre of the fit.
-    """
-    regions = surface.topology.regions
-    allowed = np.ones(len(surface.neutral))
-    for name in ("ears", "neck"):
-        if name in regions:
-            allowed[regions[name]] = 0.0
-    if "narrow_face" in regions:
-        allowed[regions["narrow_face"]] = 1.0
-    allowed *= np.clip((surface.openness - 0.2) / 0.25, 0.0, 1.0)
-    return surface.graph.smooth(allowed, 2) * (1.0 - REPLACED * surface.lids.unfolds)
+    mirrored = coarse.image(attributes[mirror])
+    return seen, seen_in_photo(mirrored, photo.view, photo.mask, settings.unwrap)
 
 
 def _fill(
