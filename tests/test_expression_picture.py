@@ -59,7 +59,7 @@ def test_relief_shows_where_it_is() -> None:
     topology, head = small_head(CELLS)
     settings = PictureSettings(supersampling=1)
     view = face_view(topology, head.neutral)
-    waves = _waves(topology, head.neutral, 12.0, 0.4)
+    waves = _waves(topology, head.neutral, 12.0, 0.8)
     waves[SIZE // 2 :] = 0.0  # the upper half of the square only
     plain, flat, wavy = (
         render_expression(topology, head.neutral, map_, None, (120, 160), view, settings).astype(int)
