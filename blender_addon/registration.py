@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import file_handler, handlers, preferences
+from .operators import detail as detail_operators
 from .operators import export as export_operators
 from .operators import expressions as expression_operators
 from .operators import kept_heads as kept_heads_operators
@@ -33,7 +34,8 @@ MODULES = (
     session_properties, photo_properties, head_properties, expression_properties, live_link_properties,
     export_properties,
     photo_operators, reconstruct_operators, result_operators, scale_operators, rebuild_operators,
-    expression_operators, key_expression_operators, keyframe_operators, live_link_operators, export_operators,
+    expression_operators, key_expression_operators, keyframe_operators, detail_operators, live_link_operators,
+    export_operators,
     photo_panel, reconstruct_panel, result_panel, expressions_panel, detail_panel, live_link_panel, export_panel,
     file_handler, handlers,
 )  # fmt: skip

@@ -77,6 +77,16 @@ def photo_settings(scene: bpy.types.Scene) -> dict[str, Any]:
     }
 
 
+def detail_settings(scene: bpy.types.Scene) -> dict[str, Any]:
+    """What the worker's request says about detail."""
+    chosen = scene.facewright_photo
+    return {
+        "detail": chosen.detail_source.lower() if chosen.use_detail else "none",
+        "detail_size": int(chosen.detail_size),
+        "age_years": chosen.age_years if chosen.age_mode == "TYPED" else None,
+    }
+
+
 def bundle_name(settings: dict[str, Any]) -> str:
     """A folder's name for the head of a photo with these settings: the photo's own, and a sum over both."""
     photo = Path(settings["photo"])

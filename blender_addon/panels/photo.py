@@ -63,10 +63,25 @@ class FACEWRIGHT_PT_photo_settings(FacewrightPanel, bpy.types.Panel):
             _draw_split_label(column, _automatic_focal_length(context))
             _draw_notes(column, context)
         layout.prop(photo, "texture_size")
+        _draw_detail(layout, photo)
         column = layout.column()
         column.row().prop(photo, "model_mode", expand=True)
         if photo.model_mode == "FILE":
             column.prop(photo, "model_path")
+
+
+def _draw_detail(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup) -> None:
+    """Whether and how wrinkles are made; the built-in face model's heads can have them."""
+    column = layout.column(heading="Wrinkles")
+    column.active = photo.model_mode == "BUILTIN"
+    column.prop(photo, "use_detail")
+    options = column.column()
+    options.active = photo.use_detail
+    options.prop(photo, "detail_size", text="Size")
+    options.prop(photo, "detail_source", text="From")
+    options.row().prop(photo, "age_mode", expand=True)
+    if photo.age_mode == "TYPED":
+        options.prop(photo, "age_years")
 
 
 def _draw_invitation(layout: bpy.types.UILayout) -> None:

@@ -8,6 +8,18 @@ from .. import photo_look, preferences
 
 _SIZES = tuple(identifier for identifier, _, _ in preferences.TEXTURE_SIZES)
 _AS_PREFERRED = "AS_PREFERRED"
+DETAIL_SIZES = (
+    ("1024", "1024", "Wrinkles and pores as they are seen at arm's length"),
+    ("2048", "2048", "Finer, for close-ups; four times the memory and time"),
+)
+DETAIL_SOURCES = (
+    (
+        "MECHANICS", "Mechanics",
+        "From how each expression compresses this face's skin, led by the lines that the photo shows",
+    ),
+    ("NETWORK", "Network", "By a network that saw many synthetic faces (FaceScape)"),
+    ("BASES", "Bases", "From statistical bases of static, compressed and stretched detail (HiFace)"),
+)  # fmt: skip
 # From 4.5 on, a path must say that it may be relative to the .blend file; before, every path might.
 _RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
@@ -86,6 +98,36 @@ class FACEWRIGHT_PG_photo(bpy.types.PropertyGroup):
         items=preferences.TEXTURE_SIZES,
         get=_texture_size,
         set=_choose_texture_size,
+    )
+    use_detail: bpy.props.BoolProperty(
+        name="Dynamic Detail",
+        description="Make wrinkles, too: the lines that the photo shows, and those that come and go with the "
+        "expressions. Heads of the built-in face model can have them",
+        default=True,
+    )
+    detail_size: bpy.props.EnumProperty(
+        name="Detail Size",
+        description="Width and height of the displacement maps",
+        items=DETAIL_SIZES,
+        default="1024",
+    )
+    detail_source: bpy.props.EnumProperty(
+        name="Wrinkles From",
+        description="How the wrinkles of the expressions are found",
+        items=DETAIL_SOURCES,
+        default="MECHANICS",
+    )
+    age_mode: bpy.props.EnumProperty(
+        name="Age",
+        description="Older skin has more and deeper lines",
+        items=(
+            ("AUTO", "Auto", "Estimate from the photo how lined the skin is"),
+            ("TYPED", "Manual", "Type the person's age, for photos that are small, soft or retouched"),
+        ),
+        default="AUTO",
+    )
+    age_years: bpy.props.IntProperty(
+        name="Years", description="The person's age", min=0, max=120, soft_min=5, soft_max=90, default=35
     )
     model_mode: bpy.props.EnumProperty(
         name="Face Model",

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import bpy
 
-KINDS = ("collections", "objects", "meshes", "armatures", "cameras", "materials", "images", "actions")
+KINDS = ("collections", "objects", "meshes", "armatures", "cameras", "materials", "images", "actions",
+         "node_groups")  # fmt: skip
 
 
 @contextmanager

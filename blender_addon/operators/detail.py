@@ -1,0 +1,133 @@
+"""Dynamic detail of a head: defaults, another head's detail, and detail for heads that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import EnumProperty, IntProperty
+
+from ..backend_door import FaceError
+from ..detail_nodes.controls import CONTROLS, SIZE, detail_modifier, set_controls
+from ..heads import OnHead, active_head, heads_of
+from ..scene.detail_transfer import DYNAMIC, STATIC, transfer
+from ..scene.refresh import head_by_id
+
+PARTS = (
+    (STATIC, "Static", "The lines that the other face has at rest, and its pores"),
+    (DYNAMIC, "Dynamic", "The wrinkles that come and go with the other face's expressions"),
+)
+
+
+class OnDetail(OnHead):
+    """Mix-in for operators that need the active head to have detail."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        if detail_modifier(cls.head_of(context)) is None:
+            cls.poll_message_set("This head has no dynamic detail")
+            return False
+        return True
+
+
+class FACEWRIGHT_OT_reset_detail(OnDetail, bpy.types.Operator):
+    """Bring every control of detail back to what it was at first."""
+
+    bl_idname = "facewright.reset_detail"
+    bl_label = "Reset to Defaults"
+    bl_description = "Show the detail as it was made: all controls at their defaults. Keyframes stay"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        modifier = detail_modifier(self.head_of(context))
+        set_controls(modifier, {control.key: control.default for control in CONTROLS if control.key != SIZE})
+        return {"FINISHED"}
+
+
+class FACEWRIGHT_OT_transfer_detail(OnDetail, bpy.types.Operator):
+    """Take the detail of another head."""
+
+    bl_idname = "facewright.transfer_detail"
+    bl_label = "Take Detail from Another Head"
+    bl_description = (
+        "Give this head the wrinkles of another. Its own expressions go on deciding where they show; Rebuild does "
+        "not bring its own ones back, Refresh Textures does"
+    )
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    part: EnumProperty(name="Part", description="Which detail to take", items=PARTS, default=STATIC)
+    source: IntProperty(
+        name="Head", description="Session UID of the head to take it from", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            source = head_by_id(self.source)
+            transfer(self.head_of(context), source, self.part)
+        except FaceError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{self.part.capitalize()} detail taken from {source.name}")
+        return {"FINISHED"}
+
+
+class _TransferMenu(bpy.types.Menu):
+    """The other heads of the scene that have detail."""
+
+    part: ClassVar[str]
+
+    def draw(self, context: bpy.types.Context) -> None:
+        heads = list(other_heads(context))
+        for head in heads:
+            button = self.layout.operator(
+                FACEWRIGHT_OT_transfer_detail.bl_idname, text=head.name, icon="MESH_DATA", translate=False
+            )
+            button.part, button.source = self.part, head.session_uid
+        if not heads:
+            self.layout.label(text="No other head has dynamic detail", icon="INFO")
+
+
+class FACEWRIGHT_MT_transfer_static(_TransferMenu):
+    """Heads to take static detail from."""
+
+    bl_idname = "FACEWRIGHT_MT_transfer_static"
+    bl_label = "Static Detail"
+    bl_description = PARTS[0][2]
+    part = STATIC
+
+
+class FACEWRIGHT_MT_transfer_dynamic(_TransferMenu):
+    """Heads to take dynamic detail from."""
+
+    bl_idname = "FACEWRIGHT_MT_transfer_dynamic"
+    bl_label = "Dynamic Detail"
+    bl_description = PARTS[1][2]
+    part = DYNAMIC
+
+
+def other_heads(context: bpy.types.Context) -> Iterator[Any]:
+    """Heads of the scene with detail, but for the active one, by name."""
+    mine = active_head(context)
+    heads = (head for head in heads_of(context.scene) if head != mine and detail_modifier(head) is not None)
+    return iter(sorted(heads, key=lambda head: head.name))
+
+
+CLASSES = (
+    FACEWRIGHT_OT_reset_detail, FACEWRIGHT_OT_transfer_detail,
+    FACEWRIGHT_MT_transfer_static, FACEWRIGHT_MT_transfer_dynamic,
+)  # fmt: skip
+
+
+def register() -> None:
+    """Register this module's classes with Blender."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Take them back."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
