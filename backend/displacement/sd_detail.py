@@ -1,0 +1,154 @@
+"""HiFace's SD-DeTail at run time (Sec. 3.3): from a photo's texture and expressions to static and dynamic detail.
+
+    texture --encoder--> static map --projected on the basis--> phi_sta             Eq. (5)
+    phi_sta, xi --AdaIN, perceptron--> phi_com, phi_str                             Eq. (6)
+    D_com = mean_com + phi_com B_com, D_str likewise                                Eq. (7)
+    D_dyn = t+ D_com + t- D_str, t the tension of the expression                    Eq. (8), (9)
+
+At xi = 0 the network says the polarised states: one compressed and one stretched map for all expressions, which is
+what HiFace mode animates. At a key expression it says the states that suit that expression; Eq. (9) then gives the
+maps F_i - F_0 that FaceScape mode blends. What was trained, on what, is in ``training/train_bases.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ..config import assets_dir
+from ..errors import ModelFileInvalid
+from .detail_basis import DetailBasis, load_bases, resized
+from .network import texture_channels
+
+Float32 = NDArray[np.float32]
+
+BASES_FILE = "sd_detail_bases.npz"
+STATIC_FILE = "sd_detail_static.onnx"
+DYNAMIC_FILE = "sd_detail_dynamic.onnx"
+TEXTURE_PER_MAP = 2
+"""Texels of the texture per texel of the bases' maps, along each side."""
+THREADS = 2
+
+
+class SdMaps(NamedTuple):
+    """What SD-DeTail says of one head; (S, S) maps in mm, parts of ``dynamic_detail.DetailMaps``.
+
+    static       D_sta
+    dynamic      (K, S, S) t+ D_com + t- D_str of K expressions, each with the states of its own xi
+    compressed   D_com at xi = 0
+    stretched    D_str at xi = 0
+    """
+
+    static: Float32
+    dynamic: Float32
+    compressed: Float32
+    stretched: Float32
+
+
+@dataclass(frozen=True)
+class SdDetail:
+    """The trained parts. ``bases`` by part; ``encoder`` and ``mapper`` are onnxruntime sessions."""
+
+    bases: dict[str, DetailBasis]
+    encoder: Any
+    mapper: Any
+
+    @classmethod
+    def load(cls, folder: Path | None = None, threads: int = THREADS) -> SdDetail:
+        """Read the three files (the shipped ones where ``folder`` is None).
+
+        Raises ModelFileInvalid where one is missing, damaged, or of another training than the others.
+        """
+        folder = folder or assets_dir()
+        bases = load_bases(folder / BASES_FILE)
+        encoder = _session(folder / STATIC_FILE, threads)
+        mapper = _session(folder / DYNAMIC_FILE, threads)
+        dynamic = len(bases["compressed"].components) + len(bases["stretched"].components)
+        fits = (
+            encoder.get_inputs()[0].shape[-1] == TEXTURE_PER_MAP * bases["static"].size
+            and mapper.get_inputs()[0].shape[-1] == len(bases["static"].components)
+            and mapper.get_outputs()[0].shape[-1] == dynamic
+        )
+        if not fits:
+            raise ModelFileInvalid(f"The networks and the bases of SD-DeTail in {folder} do not belong together.")
+        return cls(bases, encoder, mapper)
+
+    def static_coefficients(self, texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]]) -> Float32:
+        """(K_sta,) standard deviations, phi_sta of Eq. (5).
+
+        Parameters
+        ----------
+        texture : (S, S, 3) uint8 sRGB, of the photo, row 0 at v = 1
+        trust : (S, S) 0..1 where the texture is the photo's and shows skin
+        """
+        size = TEXTURE_PER_MAP * self.bases["static"].size
+        seen = network_input(texture, trust, size)[None]
+        (said,) = self.encoder.run(None, {"texture": seen})
+        result: Float32 = self.bases["static"].coefficients(said[:, 0])[0]
+        return result
+
+    def dynamic_coefficients(
+        self, static: Float32, expressions: NDArray[np.floating[Any]]
+    ) -> tuple[Float32, Float32]:
+        """phi_com (n, K_com) and phi_str (n, K_str) of Eq. (6) for (n, 52) expressions of one person."""
+        xi = np.ascontiguousarray(expressions, np.float32)
+        (said,) = self.mapper.run(None, {"static": static[None].astype(np.float32), "expression": xi})
+        count = len(self.bases["compressed"].components)
+        return said[:, :count], said[:, count:]
+
+    def maps(
+        self,
+        texture: NDArray[np.uint8],
+        trust: NDArray[np.floating[Any]],
+        expressions: NDArray[np.floating[Any]],
+        tension: Float32,
+    ) -> SdMaps:
+        """All detail of one head.
+
+        Parameters
+        ----------
+        texture, trust : see ``static_coefficients``
+        expressions : (K, 52) blendshape weights of the expressions that are asked for
+        tension : (K, S, S) HiFace Eq. (8) at these expressions; positive is compressed
+
+        Returns
+        -------
+        SdMaps at the tension's S
+        """
+        size = tension.shape[-1]
+        static = self.static_coefficients(texture, trust)
+        polarised = np.zeros((1, expressions.shape[1]))
+        com, stretch = self.dynamic_coefficients(static, np.concatenate([polarised, expressions]))
+        compressed = self.bases["compressed"].maps(com)
+        stretched = self.bases["stretched"].maps(stretch)
+        dynamic = np.empty((len(expressions), size, size), np.float32)
+        for key, amount in enumerate(tension):
+            states = resized(np.stack([compressed[key + 1], stretched[key + 1]]), size)
+            dynamic[key] = np.maximum(amount, 0.0) * states[0] + np.maximum(-amount, 0.0) * states[1]
+        whole = resized(np.stack([compressed[0], stretched[0]]), size)
+        return SdMaps(self.bases["static"].maps(static[None], size)[0], dynamic, whole[0], whole[1])
+
+
+def network_input(texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], size: int) -> Float32:
+    """(TEXTURE_CHANNELS, size, size) that the encoder sees, in training and here."""
+    if len(texture) == size:
+        return texture_channels(texture, trust)
+    small = np.asarray(cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return texture_channels(small, cv2.resize(trust.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA))
+
+
+def _session(path: Path, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no base but this
+        raise ModelFileInvalid(f"The SD-DeTail network {path.name} cannot be read: {error}.") from error
