@@ -27,6 +27,7 @@ class CreaseStyle:
     variation      how much depth varies from line to line and along a line
     variation_mm   over what length
     meander        how far a line strays, cycles
+    aging          exponent of how depth grows with age: above 1 for lines that the young do not have
     """
 
     wavelength_mm: float
@@ -38,6 +39,7 @@ class CreaseStyle:
     variation: float = 0.55
     variation_mm: float = 22.0
     meander: float = 0.16
+    aging: float = 1.0
 
 
 class CreaseSet(NamedTuple):
@@ -54,6 +56,10 @@ class CreaseSet(NamedTuple):
     depth          (h, w) factor of the depth: variation along and between lines
     activation     blendshape name -> compressive strain that its full weight adds, where the model's own strain
                    misses what skin does (a raised chin)
+    spread         share of the compression that skin evens out along the lattice's columns (the model squeezes a
+                   raised forehead into a band under the hairline; skin folds all the way down to the brows)
+    relief         "lines" renders ``profile(phase)``; "given" takes ``depth`` itself as the height in units of the
+                   set's depth, for what is no line (a dimpled chin); the phase is then only for measuring
     """
 
     name: str
@@ -67,6 +73,8 @@ class CreaseSet(NamedTuple):
     direction: Float32
     depth: Float32
     activation: dict[str, float]
+    spread: float = 0.0
+    relief: str = "lines"
 
 
 class LockedLines(NamedTuple):
@@ -75,11 +83,14 @@ class LockedLines(NamedTuple):
     shift      (h, w) cycles, to be subtracted from the phase
     depth_mm   (h, w) static depth, 0 where the photo shows no line or is not trusted
     trust      (h, w) 0..1
+    gain       how deep the photo's expression makes this set, relative to what mechanics gives at the person's age;
+               1 where the photo cannot tell
     """
 
     shift: Float32
     depth_mm: Float32
     trust: Float32
+    gain: float = 1.0
 
 
 class PhotoEvidence(NamedTuple):
@@ -91,6 +102,9 @@ class PhotoEvidence(NamedTuple):
     age              0 (a child's smooth skin) to 1.3 (deeply lined), 0.45 an adult of about 35
     age_from_photo   whether the photo was clear enough to say
     roughness        skin texture relative to the average, about 0.5 to 1.5
+    noise            standard deviation of what grain and compression leave in ``shading``
+    tilt             (N, N, 2) per cell of the lattice, rows from the bottom: how much the log luminance changes per
+                     slope along the lattice frame's two axes, by the fitted light; None: light from everywhere
     """
 
     shading: Float32
@@ -99,3 +113,5 @@ class PhotoEvidence(NamedTuple):
     age: float
     age_from_photo: bool
     roughness: float
+    noise: float = 0.0
+    tilt: Float32 | None = None
