@@ -1,0 +1,216 @@
+"""What a photo would show of a head whose relief is known: a UV texture, and how far it can be trusted.
+
+The displaced surface is lit on the lattice itself, coloured like skin, and then spoilt as photos are: seen from one
+side, partly covered by hair, blurred to the photo's resolution, noisy, compressed. Brows, lids, lips and nostrils
+are not drawn as such: the product distrusts the photo there, and so does ``trust``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mesh.smooth_lattice import SmoothLattice
+from ..mesh.topology import Topology
+from .appearance import Look, RestFeatures, hair_coverage, random_look
+
+Floats = NDArray[np.floating[Any]]
+Float32 = NDArray[np.float32]
+
+FACE_MM_PER_TEXEL = 0.29
+"""At 1024 texels a side, on cheeks and forehead (facts of the built-in UV layout)."""
+SCATTER_MM = np.array([0.55, 0.28, 0.18])
+"""How far light wanders in skin: red farthest, so that lines look red and soft."""
+UNTRUSTED = ("brows_left", "brows_right", "lips", "lids_left", "lids_right", "ears", "scalp", "neck", "mouth_bag")
+"""Regions where the product does not believe the photo's shading."""
+
+
+@dataclass(frozen=True)
+class PhotographSettings:
+    """Ranges that photographs are drawn from: mm_per_pixel on the face, turn and nod of the head (degrees), noise
+    (standard deviation, share of white), JPEG quality, share of light that comes from everywhere, occlusion (how
+    deep lines are shaded per millimetre), spots (pigment) per face at most."""
+
+    mm_per_pixel: tuple[float, float] = (0.25, 0.8)
+    turn: float = 30.0
+    nod: float = 15.0
+    noise: tuple[float, float] = (0.002, 0.02)
+    jpeg_quality: tuple[int, int] = (72, 97)
+    ambient: tuple[float, float] = (0.25, 0.65)
+    occlusion: tuple[float, float] = (0.3, 1.2)
+    spots: int = 80
+
+
+class SkinPhotograph(NamedTuple):
+    """texture (S, S, 3) uint8 sRGB; trust (S, S) uint8, 255 where the photo shows skin; mm_per_pixel of the photo."""
+
+    texture: NDArray[np.uint8]
+    trust: NDArray[np.uint8]
+    mm_per_pixel: float
+
+
+def photograph(
+    topology: Topology,
+    places: Floats,
+    relief: Float32,
+    features: RestFeatures,
+    rng: np.random.Generator,
+    settings: PhotographSettings = PhotographSettings(),  # noqa: B008  (immutable)
+) -> SkinPhotograph:
+    """Draw a photograph at random, as the UV texture that the product would make of it.
+
+    Parameters
+    ----------
+    topology : a geometry image
+    places : (V, 3) mm, the head as the photo shows it
+    relief : (S, S) mm, what displaces the skin, pores included
+    features : of the mean head
+    rng : of everything that is drawn at random
+    """
+    size = len(relief)
+    lattice = SmoothLattice(topology, size)
+    image = np.asarray(lattice.image(np.asarray(places, np.float32)), np.float32)
+    down = -np.gradient(image, axis=0)  # rows run down, v runs up
+    across = np.gradient(image, axis=1)
+    look = random_look(rng)
+    mm_per_pixel = float(np.exp(rng.uniform(*np.log(settings.mm_per_pixel))))
+
+    rest = np.cross(across, down)
+    area = np.linalg.norm(rest, axis=2, keepdims=True) + 1e-9
+    rest /= area
+    normal = _displaced(rest, area, across, down, relief)
+    light = _light(normal, relief, rng, settings)
+    colour = _skin(look, image, features, lattice, rng, settings)
+    shot = _developed(colour * light, mm_per_pixel, rng, settings)
+
+    view = _direction(rng.uniform(-settings.turn, settings.turn), rng.uniform(-settings.nod, settings.nod))
+    facing = np.clip((rest @ view - 0.2) / 0.25, 0.0, 1.0)
+    trust = facing * _shown(topology, look, features, lattice, rng)
+    return SkinPhotograph(shot, np.round(255.0 * trust).astype(np.uint8), mm_per_pixel)
+
+
+def _direction(turn: float, nod: float) -> Float32:
+    """Unit vector from the head: 0, 0 is straight ahead, turn to the subject's left, nod upwards; degrees."""
+    a, b = np.deg2rad([turn, nod])
+    return np.array([np.sin(a) * np.cos(b), np.sin(b), np.cos(a) * np.cos(b)], np.float32)
+
+
+def _displaced(rest: Float32, area: Float32, across: Float32, down: Float32, relief: Float32) -> Float32:
+    """Unit normals of the displaced surface: n minus the surface gradient of the displacement."""
+    along_v, along_u = -np.gradient(relief, axis=0), np.gradient(relief, axis=1)
+    slope = along_u[..., None] * np.cross(down, rest) + along_v[..., None] * np.cross(rest, across)
+    normal = rest - slope / area
+    normal /= np.linalg.norm(normal, axis=2, keepdims=True) + 1e-9
+    return np.asarray(normal, np.float32)
+
+
+def _light(normal: Float32, relief: Float32, rng: np.random.Generator, settings: PhotographSettings) -> Float32:
+    """(S, S, 3) light that comes back from white skin: sky, one or two lamps, softened in the skin."""
+    scale = len(relief) / 1024.0
+    ambient = rng.uniform(*settings.ambient)
+    shade = ambient * (0.75 + 0.25 * normal[..., 1])
+    lamps = int(rng.integers(1, 3))
+    for share in rng.dirichlet(np.full(lamps, 2.0)):
+        towards = _direction(rng.uniform(-70.0, 70.0), rng.uniform(-10.0, 65.0))
+        wrap = rng.uniform(0.0, 0.35)  # large lamps reach round the corner
+        lit = np.clip((normal @ towards + wrap) / (1.0 + wrap), 0.0, None)
+        shade = shade + (1.0 - ambient) * share * lit
+    # Light from all sides reaches the bottom of a line less the deeper it is.
+    around = cv2.GaussianBlur(relief, (0, 0), 3.0 / FACE_MM_PER_TEXEL * scale)
+    depth = np.clip(around - relief, 0.0, None)
+    shade = shade * np.exp(-rng.uniform(*settings.occlusion) * depth)
+    softened = [
+        cv2.GaussianBlur(shade.astype(np.float32), (0, 0), float(reach) / FACE_MM_PER_TEXEL * scale)
+        for reach in SCATTER_MM
+    ]
+    return np.dstack(softened) * np.float32(rng.uniform(0.8, 1.25))
+
+
+def _skin(
+    look: Look,
+    image: Float32,
+    features: RestFeatures,
+    lattice: SmoothLattice,
+    rng: np.random.Generator,
+    settings: PhotographSettings,
+) -> Float32:
+    """(S, S, 3) linear albedo: tone, blood and pigment in patches, spots."""
+    size = len(image)
+    scale = size / 1024.0
+    tone = look.skin**2.2
+    stain = np.zeros((size, size, 2), np.float32)  # blood, pigment
+    for reach_mm, amount in ((1.2, 0.02), (4.0, 0.04), (15.0, 0.08)):
+        sigma = reach_mm / FACE_MM_PER_TEXEL * scale
+        step = max(1, int(sigma))
+        coarse = rng.standard_normal((size // step + 2, size // step + 2, 2)).astype(np.float32)
+        coarse = cv2.GaussianBlur(coarse, (0, 0), max(1.0, sigma / step))
+        coarse /= coarse.std() + 1e-6
+        patch = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+        stain += np.float32(amount * rng.uniform(0.3, 1.5)) * patch
+    red = lattice.image(np.exp(-((np.abs(features.position[:, :1]) - 32.0) ** 2) / 400.0).astype(np.float32))
+    stain[..., 0] += np.float32(rng.uniform(0.0, 0.15)) * red[..., 0]
+    _add_spots(stain[..., 1], rng, settings.spots, scale)
+    blood = stain[..., :1] * np.array([-0.15, -0.95, -0.6], np.float32)
+    pigment = stain[..., 1:] * np.array([-0.55, -0.8, -1.0], np.float32)
+    return np.asarray(tone, np.float32) * np.exp(blood + pigment)
+
+
+def _add_spots(pigment: Float32, rng: np.random.Generator, most: int, scale: float) -> None:
+    """Freckles and moles: dark and round, which lines are not."""
+    size = len(pigment)
+    for _ in range(int(rng.integers(0, most + 1) * rng.random())):
+        row, column = (rng.uniform(0.15, 0.85, 2) * size).astype(int)
+        radius = float(rng.choice([1.2, 2.0, 4.5], p=[0.6, 0.3, 0.1]) * scale * rng.uniform(0.8, 1.4))
+        reach = int(3 * radius) + 1
+        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+        blob = rng.uniform(0.1, 0.9) * np.exp(-(((x * x + y * y) / radius**2) ** 1.5))
+        rows, columns = (
+            slice(max(row - reach, 0), row + reach + 1),
+            slice(max(column - reach, 0), column + reach + 1),
+        )
+        target = pigment[rows, columns]
+        target += blob[-target.shape[0] :, -target.shape[1] :].astype(np.float32)
+
+
+def _developed(
+    linear: Float32, mm_per_pixel: float, rng: np.random.Generator, settings: PhotographSettings
+) -> NDArray[np.uint8]:
+    """Through lens, sensor and JPEG at the photo's resolution, and back to texels."""
+    size = len(linear)
+    shrink = max(1.0, mm_per_pixel / (FACE_MM_PER_TEXEL * 1024.0 / size))
+    pixels = round(size / shrink)
+    exposure = 0.9 / max(
+        float(np.percentile(linear[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4], 99)), 1e-3
+    )
+    small = cv2.resize(linear * np.float32(exposure * rng.uniform(0.5, 1.0)), (pixels, pixels),
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.4, 0.9))
+    encoded = np.clip(small, 0.0, 1.0) ** (1.0 / 2.2)
+    grain = rng.standard_normal(encoded.shape).astype(np.float32)
+    encoded += np.float32(np.exp(rng.uniform(*np.log(settings.noise)))) * grain
+    quality = int(rng.integers(settings.jpeg_quality[0], settings.jpeg_quality[1] + 1))
+    bgr = np.clip(encoded[..., ::-1] * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    done, packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    shot = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.asarray(cv2.resize(shot, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _shown(
+    topology: Topology, look: Look, features: RestFeatures, lattice: SmoothLattice, rng: np.random.Generator
+) -> Float32:
+    """(S, S) 0..1: 0 on hair and on what the product does not believe in any photo."""
+    shown = 1.0 - hair_coverage(look, features.position)
+    for name in UNTRUSTED:
+        if name in topology.regions:
+            shown[topology.regions[name]] = 0.0
+    if rng.random() < 0.25:  # a beard, a hand, a lock of hair: an irregular piece is hidden
+        centre = features.position[rng.choice(topology.regions["face"])]
+        distance = np.linalg.norm(features.position - centre, axis=1)
+        ripple = np.sin(features.position @ rng.normal(size=(3, 3)) * 0.15).mean(1)
+        shown *= np.clip((distance - rng.uniform(8.0, 35.0) * (1.0 + 0.4 * ripple)) / 4.0, 0.0, 1.0)
+    return np.clip(lattice.image(shown.astype(np.float32)[:, None])[..., 0], 0.0, 1.0)
