@@ -1,4 +1,4 @@
-"""Canonical places: where a vertex of the built-in topology lies on the model's mean head, the same for every person.
+"""Canonical places: where a vertex of the built-in topology lies on the mean head, the same for every person.
 
 Anatomy is said in canonical millimetres ("the outer corner of the eye lies at (44, -2)"), so it needs no landmarks
 and cannot fail on an odd head, while lengths that skin itself decides, such as the distance between two wrinkles,

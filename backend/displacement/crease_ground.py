@@ -7,11 +7,11 @@ How to make a crease set:
     fold = np.exp(-((side / 5) ** 2)) * bump(along, 9, length - 16, 9, 12)       # where lines may be, 0..1
     return patch.crease_set(STYLE, phase=side / STYLE.wavelength_mm, along_mm=along, mask=fold)
 
-``patch.x, y, z`` are canonical places of the patch's texels (x is lateral, positive outwards, where a side is given),
-``patch.lid_mm``, ``patch.lip_mm`` distances to the slits on the person's own head. The phase counts lines: valleys
-at whole numbers. Direction and distance of the lines follow from its gradient in the head's own metric. Lines that
-follow the strain get phase and length from ``patch.follow``. Meander, variation of depth, forks and the fading where
-the phase is pinched are added by ``crease_set``; finer lines between the lines by ``patch.finer``.
+``patch.x, y, z`` are canonical places of the patch's texels (x is lateral, positive outwards, where a side is
+given), ``patch.lid_mm``, ``patch.lip_mm`` distances to the slits on the person's own head. The phase counts lines:
+valleys at whole numbers. Direction and distance of the lines follow from its gradient in the head's own metric. Lines
+that follow the strain get phase and length from ``patch.follow``. Meander, variation of depth, forks and the fading
+where the phase is pinched are added by ``crease_set``; finer lines between the lines by ``patch.finer``.
 """
 
 from __future__ import annotations
@@ -109,13 +109,11 @@ class SkinGround:
         canonical = canonical_places(topology)
         frame = LatticeFrame.of(topology, neutral)
         if size < frame.size:
-            raise TopologyMismatch(f"Detail maps need at least {frame.size} texels a side, and {size} were asked for.")
+            raise TopologyMismatch(f"Detail maps need at least {frame.size} texels a side, not {size}.")
         weights = key_expression_weights(names)[1:]
         strain = key_strain(frame, expression_heads(neutral, blendshapes, weights))
         noise = LineNoise.of(settings.seed)
-        return cls(
-            frame, canonical, tuple(names), weights, strain, size, settings, noise, neutral, blendshapes
-        )
+        return cls(frame, canonical, tuple(names), weights, strain, size, settings, noise, neutral, blendshapes)
 
     @cached_property
     def cell_places(self) -> Float32:
@@ -336,7 +334,8 @@ class Patch:
         crop = Patch(self.ground, name, lines.rows, lines.columns, self.side)
         wavelength = lines.wavelength_mm / h32(multiple)
         pinch = wavelength * np.linalg.norm(gradient(crop.metric, phase), axis=2)
-        factor = np.clip(1.0 + h32(style.variation) * vary, 0.05, 1.7) * np.minimum(1.0, 1.0 / np.maximum(pinch, 1e-6))
+        factor = np.clip(1.0 + h32(style.variation) * vary, 0.05, 1.7)
+        factor *= np.minimum(1.0, 1.0 / np.maximum(pinch, 1e-6))
         allowed = lines.mask if mask is None else lines.mask * mask
         made = lines._replace(
             name=name, style=style, phase=phase, wavelength_mm=wavelength, depth=factor.astype(h32), mask=allowed

@@ -82,8 +82,6 @@ def bunny_lines(ground: SkinGround, side: int, name: str) -> CreaseSet:
     patch = ground.patch(f"bunny_{name}", x=(2.0, 22.0), y=(-24.0, 6.0), side=side)
     cx, cy = patch.cell_places[..., 0], patch.cell_places[..., 1]
     weight = bump(cx, 3.0, 18.0, 2.0, 3.0) * bump(cy, -26.0, 0.0, 4.0, 4.0)
-    phase, along = patch.follow(
-        [SNEER], patch.towards(-0.75, 0.8), 0.5, ground.settings.pitch(BUNNY), weight
-    )
+    phase, along = patch.follow([SNEER], patch.towards(-0.75, 0.8), 0.5, ground.settings.pitch(BUNNY), weight)
     mask = bump(patch.x, 5.0, 15.0, 2.5, 3.0) * bump(patch.y, -16.0, 0.0, 4.0, 4.0)
     return patch.crease_set(BUNNY, phase, along, mask)

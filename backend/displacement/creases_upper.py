@@ -32,7 +32,7 @@ def upper_creases(ground: SkinGround) -> list[CreaseSet]:
 
 
 def forehead(ground: SkinGround) -> list[CreaseSet]:
-    """Lines across the forehead, at right angles to its compression when the brows go up, and finer ones between."""
+    """Lines across the forehead, at right angles to its compression under raised brows, and finer ones between."""
     patch = ground.patch("forehead", x=(-68.0, 68.0), y=(22.0, 84.0), z=(-45.0, 100.0))
     x, y = patch.x, patch.y
     cx, cy = patch.cell_places[..., 0], patch.cell_places[..., 1]
@@ -52,9 +52,7 @@ def forehead(ground: SkinGround) -> list[CreaseSet]:
         start = rng.uniform(-36.0, 36.0)
         end = start + rng.choice([-1.0, 1.0]) * rng.uniform(18.0, 34.0)
         places.append((start, end, rng.uniform(38.0, 70.0), rng.choice([-1.0, 1.0])))
-    lines = patch.crease_set(
-        FOREHEAD, phase, along, mask, forks=forks(x, y, places, 0.35), spread=0.75
-    )
+    lines = patch.crease_set(FOREHEAD, phase, along, mask, forks=forks(x, y, places, 0.35), spread=0.75)
     return [lines, patch.finer(lines, FOREHEAD_FINE, "forehead_fine", 3, 0.12)]
 
 

@@ -1,4 +1,4 @@
-"""The skin's lattice as a curved surface: tangent frames, lengths in millimetres, and smooth maps from nodes to texels.
+"""The skin's lattice as a curved surface: tangent frames, lengths in millimetres, smooth maps from nodes to texels.
 
 Everything that mechanics needs to know of a head at rest. Cell (row, column) counts rows from the bottom of the UV
 square, as ``mesh.geometry_image.lattice_cells`` does; texel rows count from its top.
@@ -199,9 +199,7 @@ def _slit_loops(bands: tuple[tuple[int, NDArray[np.int32]], ...]) -> list[NDArra
     return loops
 
 
-def _distance(
-    places: NDArray[np.float64], cells: NDArray[np.int64], loops: list[NDArray[np.int64]]
-) -> Float32:
+def _distance(places: NDArray[np.float64], cells: NDArray[np.int64], loops: list[NDArray[np.int64]]) -> Float32:
     """(V,) mm from the skin's vertices to the loops' edges; a large number where there are no loops."""
     distance = np.full(len(places), 1e3, np.float32)
     if loops:

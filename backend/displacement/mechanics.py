@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .crease_ground import SkinGround, smoothed_area
 from .crease_set import CreaseSet, LockedLines
+from .creases_lower import lower_creases
 from .creases_upper import upper_creases
 from .phase import profile
 from .strain import compression_along
@@ -43,7 +44,7 @@ LOCKED_ROUNDNESS = 0.2
 
 def lay_out_creases(ground: SkinGround) -> tuple[CreaseSet, ...]:
     """All lines that the skin of a head may show, in a fixed order."""
-    return tuple(upper_creases(ground))
+    return (*upper_creases(ground), *lower_creases(ground))
 
 
 def crease_depths(ground: SkinGround, sets: Sequence[CreaseSet], strain: Float32 | None = None,
@@ -126,7 +127,7 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, settings_ca
 
     ``settings_cap`` (mm) is the depth that counts as a deep line of this set; the style's where None.
     """
-    depth = lines.depth
+    depth = lines.depth if locked is None else lines.depth * np.float32(locked.gain)
     if lines.relief == "given":
         return depth * lines.mask
     phase = lines.phase

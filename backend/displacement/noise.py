@@ -24,7 +24,7 @@ SECOND_OCTAVE = 0.45
 
 @dataclass(frozen=True)
 class LineNoise:
-    """Table (LINES, PERIOD * SAMPLES) complex64: two independent noises, of standard deviation 1 and within +-2.2."""
+    """Table (LINES, PERIOD * SAMPLES) complex64: two independent noises, standard deviation 1, within +-2.2."""
 
     table: NDArray[np.complex64]
 
@@ -73,8 +73,7 @@ def _smooth(rng: np.random.Generator, count: int) -> NDArray[np.complex128]:
     pulses = np.zeros((LINES, length), np.complex128)
     pulses[:, :: length // count] = knots
     distance = np.minimum(np.arange(length), length - np.arange(length)) * count / length
-    kernel = np.where(
-        distance < 1.0, (4.0 - 6.0 * distance**2 + 3.0 * distance**3) / 6.0, np.maximum(2.0 - distance, 0.0) ** 3 / 6.0
-    )
+    near, far = 4.0 - 6.0 * distance**2 + 3.0 * distance**3, np.maximum(2.0 - distance, 0.0) ** 3
+    kernel = np.where(distance < 1.0, near, far) / 6.0
     result: NDArray[np.complex128] = np.fft.ifft(np.fft.fft(pulses, axis=1) * np.fft.fft(kernel), axis=1)
     return result / result.real.std()

@@ -69,8 +69,8 @@ def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats,
 def gradient(frame_metric: Float32, values: Float32) -> Float32:
     """(h, w, 2) gradient per mm in the tangent axes of (h, w) values on texels.
 
-    ``frame_metric`` (h, w, 3) mm per texel: a, b, c of ``LatticeFrame.metric`` there. Rows run down, so along -v. Jumps by
-    whole cycles, as round forks, do not count.
+    ``frame_metric`` (h, w, 3) mm per texel: a, b, c of ``LatticeFrame.metric`` there. Rows run down, so along -v.
+    Jumps by whole cycles, as round forks, do not count.
     """
     along_u, along_v = _step(values, 1), -_step(values, 0)
     a, b, c = frame_metric[..., 0], frame_metric[..., 1], frame_metric[..., 2]
@@ -89,7 +89,7 @@ def _step(values: Float32, axis: int) -> Float32:
 
 
 def profile(phase: Float32, exponent: float, roundness: float) -> Float32:
-    """Height across lines, in units of the depth: sharp valleys at whole phases, round ridges between, mean about 0.
+    """Height across lines, in units of the depth: sharp valleys at whole phases, round ridges, mean about 0.
 
     x = (sqrt(sin^2(pi phi) + s^2) - s) / (sqrt(1 + s^2) - s), P = 2 x^q - 1.24; valley -1.24, ridge 0.76.
     """

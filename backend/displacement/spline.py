@@ -1,4 +1,4 @@
-"""Cubic B-splines along one axis as small dense matrices, so that a map is two matrix products away from a lattice."""
+"""Cubic B-splines along one axis as small dense matrices: a map is two matrix products away from a lattice."""
 
 from __future__ import annotations
 
