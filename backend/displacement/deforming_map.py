@@ -1,4 +1,4 @@
-"""Deforming maps: how the surface moves from one expression to another, as images of the lattice. FaceScape Sec. 4.2.
+"""Deforming maps: how the surface moves between expressions, as images of the lattice. FaceScape Sec. 4.2.
 
 FaceScape's deforming map is the difference of vertex positions between the source expression (the one that the
 photo shows, and so the texture) and a target expression, in UV space. What wrinkles skin is not where it goes

@@ -1,7 +1,7 @@
 """The displacement network at run time: one photo's texture and the head's deforming maps to 20 displacement maps.
 
-FaceScape Sec. 4.2; what the network is, and how it was trained, is in ``training/displacement_network.py``. Here are
-only numpy, OpenCV and onnxruntime. The network says one base map, a few line patterns and, for every key
+FaceScape Sec. 4.2; what the network is, and how it was trained, is in ``training/displacement_network.py``. Here
+are only numpy, OpenCV and onnxruntime. The network says one base map, a few line patterns and, for every key
 expression, gains of the patterns on a coarse grid; multiplying them out is done here, which takes less time and a
 twentieth of the memory.
 """
@@ -81,8 +81,8 @@ def predict_key_maps(
     ----------
     texture : (S, S, 3) uint8 sRGB, of the photo
     trust : (S, S) 0..1 where the texture is the photo's and shows skin
-    deforming : (20, 6, n, n) float32 of ``deforming_map.deforming_maps``, n = ``deforming_size``: from the expression
-        that the photo shows to neutral and the other key expressions
+    deforming : (20, 6, n, n) float32 of ``deforming_map.deforming_maps``, n = ``deforming_size``: from the
+        expression that the photo shows to neutral and the other key expressions
     model : the network's file (default: the shipped one)
     threads : at most this many
 

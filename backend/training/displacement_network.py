@@ -1,15 +1,15 @@
 """The displacement network of FaceScape Sec. 4.2, made small enough for a CPU: generator and discriminators.
 
-FaceScape's pix2pixHD sees texture and deforming map once per expression: twenty passes, 9 to 21 s on two cores. What
-it has to learn factors, and so does this generator:
+FaceScape's pix2pixHD sees texture and deforming map once per expression: twenty passes, 9 to 21 s on two cores.
+What it has to learn factors, and so does this generator:
 
     texture -> encoder, decoder (once, all texels) -> a base map and C line patterns b_c
     deforming map d_i, from the photo's expression to key i -> a few convolutions, 8 times coarser -> gains g_c(d_i)
     F_i = base + sum_c g_c(d_i) b_c
 
-Lines stay where they are while expressions come and go, and an expression decides how deep each becomes: the pattern
-needs every texel but is the same for all keys, the gain differs from key to key but is as smooth as the surface's
-motion. "Compressed here deepens the lines that are seen there" is learned once, for all keys together.
+Lines stay where they are while expressions come and go, and an expression decides how deep each becomes: the
+pattern needs every texel but is the same for all keys, the gain differs from key to key but is as smooth as the
+surface's motion. "Compressed here deepens the lines that are seen there" is learned once, for all keys together.
 
 Axis letters: B batch, K key expressions (0 is neutral, always first), H W texels, C patterns.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def _block(inside: int, outside: int) -> nn.Sequential:
 class DisplacementNetwork(nn.Module):
     """Texture and deforming maps to displacement maps."""
 
-    def __init__(self, settings: NetworkSettings = NetworkSettings()) -> None:  # noqa: B008  (immutable)
+    def __init__(self, settings: NetworkSettings = NetworkSettings()) -> None:
         super().__init__()
         self.settings = settings
         widths, gain, fold = settings.widths, settings.gain_width, DEFORMING_STRIDE**2
@@ -67,8 +68,8 @@ class DisplacementNetwork(nn.Module):
         self.position = nn.Parameter(0.1 * torch.randn(1, settings.position, nodes, nodes))
         self.stem = nn.Conv2d(TEXTURE_CHANNELS * fold + settings.position, widths[0], 1)
         self.encoders = nn.ModuleList(_block(width, width) for width in widths)
-        self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in zip(widths, widths[1:]))
-        self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:]))
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
+        self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.decoders = nn.ModuleList(_block(width, width) for width in widths[:-1])
         self.out = nn.Conv2d(widths[0], (1 + settings.patterns) * fold, 3, padding=1)
         self.place = nn.Conv2d(widths[1], gain, 1)
@@ -160,7 +161,7 @@ class PatchDiscriminator(nn.Module):
         widths = (inside, width, 2 * width, 4 * width)
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(DISCRIMINATOR_SLOPE))
-            for a, b in zip(widths, widths[1:])
+            for a, b in pairwise(widths)
         )
         self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
@@ -201,7 +202,7 @@ def adversarial_loss(verdicts: list[list[Tensor]], real: bool) -> Tensor:
 
 
 def feature_matching_loss(made: list[list[Tensor]], real: list[list[Tensor]]) -> Tensor:
-    """L_FM of FaceScape Eq. (5): mean absolute difference of the discriminators' features, all scales and layers."""
+    """L_FM of FaceScape Eq. (5): mean absolute difference of the features, over all scales and layers."""
     terms = [
         (one - other.detach()).abs().mean()
         for ours, theirs in zip(made, real)

@@ -14,9 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..displacement.lattice_frame import LatticeFrame
+from ..face_model.base import FaceModel
 from ..mesh.smooth_lattice import SmoothLattice
 from ..mesh.topology import Topology
-from .appearance import Look, RestFeatures, hair_coverage, random_look
+from ..texture.cavity import openness
+from ..texture.mesh_field import skin_graph
+from .appearance import Look, RestFeatures, hair_coverage, random_look, rest_features
 
 Floats = NDArray[np.floating[Any]]
 Float32 = NDArray[np.float32]
@@ -25,8 +29,10 @@ FACE_MM_PER_TEXEL = 0.29
 """At 1024 texels a side, on cheeks and forehead (facts of the built-in UV layout)."""
 SCATTER_MM = np.array([0.55, 0.28, 0.18])
 """How far light wanders in skin: red farthest, so that lines look red and soft."""
-UNTRUSTED = ("brows_left", "brows_right", "lips", "lids_left", "lids_right", "ears", "scalp", "neck", "mouth_bag")
-"""Regions where the product does not believe the photo's shading."""
+UNTRUSTED = ("brows_left", "brows_right", "lips", "ears", "scalp", "neck", "mouth_bag")
+"""Regions where the product does not believe the photo's shading; nor beside lids, nor inside nostrils."""
+LASHES_MM = (1.8, 3.0)
+NOSTRILS_OPENNESS = (0.2, 0.45)
 
 
 @dataclass(frozen=True)
@@ -46,20 +52,46 @@ class PhotographSettings:
 
 
 class SkinPhotograph(NamedTuple):
-    """texture (S, S, 3) uint8 sRGB; trust (S, S) uint8, 255 where the photo shows skin; mm_per_pixel of the photo."""
+    """texture (S, S, 3) uint8 sRGB; trust (S, S) uint8, 255 where it shows skin; mm_per_pixel of the photo."""
 
     texture: NDArray[np.uint8]
     trust: NDArray[np.uint8]
     mm_per_pixel: float
 
 
+class Studio(NamedTuple):
+    """What all photographs share: features of the mean head, and (V,) 0..1 where the product believes any photo."""
+
+    features: RestFeatures
+    believed: Float32
+
+
+def open_studio(model: FaceModel) -> Studio:
+    """Measure a model's mean head; takes about two seconds."""
+    features, topology = rest_features(model), model.topology
+    places = features.position
+    graph = skin_graph(topology, places)
+    believed = np.ones(len(places))
+    for name in UNTRUSTED:
+        if name in topology.regions:
+            believed[topology.regions[name]] = 0.0
+    believed *= _ramp(LatticeFrame.of(topology, places).lid_mm, *LASHES_MM)
+    believed *= _ramp(openness(topology, places, graph), *NOSTRILS_OPENNESS)
+    return Studio(features, np.asarray(believed, np.float32))
+
+
+def _ramp(values: Floats, low: float, high: float) -> Floats:
+    result: Floats = np.clip((values - low) / (high - low), 0.0, 1.0)
+    return result
+
+
 def photograph(
     topology: Topology,
     places: Floats,
     relief: Float32,
-    features: RestFeatures,
+    studio: Studio,
     rng: np.random.Generator,
-    settings: PhotographSettings = PhotographSettings(),  # noqa: B008  (immutable)
+    settings: PhotographSettings = PhotographSettings(),
 ) -> SkinPhotograph:
     """Draw a photograph at random, as the UV texture that the product would make of it.
 
@@ -68,7 +100,7 @@ def photograph(
     topology : a geometry image
     places : (V, 3) mm, the head as the photo shows it
     relief : (S, S) mm, what displaces the skin, pores included
-    features : of the mean head
+    studio : of the model
     rng : of everything that is drawn at random
     """
     size = len(relief)
@@ -84,12 +116,12 @@ def photograph(
     rest /= area
     normal = _displaced(rest, area, across, down, relief)
     light = _light(normal, relief, rng, settings)
-    colour = _skin(look, image, features, lattice, rng, settings)
+    colour = _skin(look, image, studio.features, lattice, rng, settings)
     shot = _developed(colour * light, mm_per_pixel, rng, settings)
 
     view = _direction(rng.uniform(-settings.turn, settings.turn), rng.uniform(-settings.nod, settings.nod))
     facing = np.clip((rest @ view - 0.2) / 0.25, 0.0, 1.0)
-    trust = facing * _shown(topology, look, features, lattice, rng)
+    trust = facing * _shown(topology, look, studio, lattice, rng)
     return SkinPhotograph(shot, np.round(255.0 * trust).astype(np.uint8), mm_per_pixel)
 
 
@@ -168,12 +200,8 @@ def _add_spots(pigment: Float32, rng: np.random.Generator, most: int, scale: flo
         reach = int(3 * radius) + 1
         y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
         blob = rng.uniform(0.1, 0.9) * np.exp(-(((x * x + y * y) / radius**2) ** 1.5))
-        rows, columns = (
-            slice(max(row - reach, 0), row + reach + 1),
-            slice(max(column - reach, 0), column + reach + 1),
-        )
-        target = pigment[rows, columns]
-        target += blob[-target.shape[0] :, -target.shape[1] :].astype(np.float32)
+        # Centres keep away from the border farther than any spot reaches.
+        pigment[row - reach : row + reach + 1, column - reach : column + reach + 1] += blob.astype(np.float32)
 
 
 def _developed(
@@ -183,9 +211,8 @@ def _developed(
     size = len(linear)
     shrink = max(1.0, mm_per_pixel / (FACE_MM_PER_TEXEL * 1024.0 / size))
     pixels = round(size / shrink)
-    exposure = 0.9 / max(
-        float(np.percentile(linear[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4], 99)), 1e-3
-    )
+    middle = slice(size // 4, 3 * size // 4)
+    exposure = 0.9 / max(float(np.percentile(linear[middle, middle], 99)), 1e-3)
     small = cv2.resize(linear * np.float32(exposure * rng.uniform(0.5, 1.0)), (pixels, pixels),
                        interpolation=cv2.INTER_AREA)  # fmt: skip
     small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.4, 0.9))
@@ -194,20 +221,17 @@ def _developed(
     encoded += np.float32(np.exp(rng.uniform(*np.log(settings.noise)))) * grain
     quality = int(rng.integers(settings.jpeg_quality[0], settings.jpeg_quality[1] + 1))
     bgr = np.clip(encoded[..., ::-1] * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    done, packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert done
+    packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     shot = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
     return np.asarray(cv2.resize(shot, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _shown(
-    topology: Topology, look: Look, features: RestFeatures, lattice: SmoothLattice, rng: np.random.Generator
+    topology: Topology, look: Look, studio: Studio, lattice: SmoothLattice, rng: np.random.Generator
 ) -> Float32:
     """(S, S) 0..1: 0 on hair and on what the product does not believe in any photo."""
-    shown = 1.0 - hair_coverage(look, features.position)
-    for name in UNTRUSTED:
-        if name in topology.regions:
-            shown[topology.regions[name]] = 0.0
+    features = studio.features
+    shown = studio.believed * (1.0 - hair_coverage(look, features.position))
     if rng.random() < 0.25:  # a beard, a hand, a lock of hair: an irregular piece is hidden
         centre = features.position[rng.choice(topology.regions["face"])]
         distance = np.linalg.norm(features.position - centre, axis=1)
