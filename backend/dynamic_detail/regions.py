@@ -26,7 +26,7 @@ ANCHORS = {
     "mouth": ((0.0, -52.0), (12.0, -54.0), (0.0, -68.0), (22.0, -66.0), (0.0, -78.0), (30.0, -74.0), (33.0, -84.0)),
     "chin": ((0.0, -92.0), (14.0, -92.0), (0.0, -106.0), (18.0, -106.0)),
 }
-CROSSOVER_MM = 7.0
+CROSSOVER_MM = 9.0
 """Standard deviation of an anchor: regions cross over within about this distance."""
 # Beyond the face (ears, neck, scalp) no region is responsible: bounds of z and y on the mean head, and their width.
 BACK_MM, BACK_WIDTH_MM = -60.0, 25.0

@@ -7,6 +7,7 @@
     fitted.obj     the mesh as it stands in the photo, with fitted.mtl
     photo.jpg      the upright photo that the camera in head.json looks at
     textures/      albedo, visibility, iris, mouth, teeth
+    detail/        dynamic detail, see head.detail_masks; only with the built-in face model
     preview.png    head.blend head.fbx head.glb
 
 Lengths are rounded to 1/4096 mm (exact in float32), which halves the file and cannot be seen.
@@ -15,9 +16,7 @@ Lengths are rounded to 1/4096 mm (exact in float32), which halves the file and c
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,8 @@ from numpy.typing import NDArray
 from ..errors import DAMAGED_NPZ, BundleInvalid, OutputUnwritable, reason_of
 from ..face_model.base import HeadGeometry
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
+from .detail_masks import DETAIL_FILES, DETAIL_FOLDER, has_detail
+from .npz import npz_bytes, read_npz
 
 FORMAT = "facewright head bundle"
 FORMAT_VERSION = 1
@@ -36,10 +37,11 @@ REQUIRED = (
     "geometry.npz", "fitted.obj", "fitted.mtl", "photo.jpg", "preview.png",
     *(f"textures/{name}.png" for name in TEXTURES),
 )  # fmt: skip
-OPTIONAL = tuple(f"head.{kind}" for kind in EXPORTS)
+EXPORTED = tuple(f"head.{kind}" for kind in EXPORTS)
+OPTIONAL = (*DETAIL_FILES, *EXPORTED)
+FOLDERS = ("textures", DETAIL_FOLDER)
 MILLIMETRE_STEPS = 4096.0
 MAX_GEOMETRY_BYTES = 2**30  # what geometry.npz may claim to unpack to
-_NPZ_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip knows: the same bytes whenever it is written
 
 
 class HeadBundle(NamedTuple):
@@ -87,17 +89,7 @@ def geometry_bytes(
         arrays[f"{scheme}_landmark"] = places.landmark.astype("<i4")
         arrays[f"{scheme}_vertices"] = places.vertices.astype("<i4")
         arrays[f"{scheme}_weights"] = places.weights.astype("<f8")
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", _NPZ_DATE)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.create_system = 3  # the same on every operating system
-            member.external_attr = 0o644 << 16
-            content = io.BytesIO()
-            np.save(content, np.asarray(array, order="C"), allow_pickle=False)
-            archive.writestr(member, content.getbuffer(), compresslevel=1)
-    return out.getvalue()
+    return npz_bytes(arrays)
 
 
 def _stepped(lengths: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -133,18 +125,18 @@ def refuse_unless_bundle(folder: Path) -> None:
     if not folder.is_dir():
         raise OutputUnwritable(f"{folder} exists and is not a folder.")
     try:
-        record = _read_record(folder)
+        record = read_record(folder)
     except BundleInvalid as error:
         raise OutputUnwritable(f"{folder} exists and is not a head bundle, so it is not overwritten.") from error
     ours = {"head.json", *REQUIRED, *OPTIONAL}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if (path.is_dir() and not path.is_symlink() and name == "textures") or name in ours:
+        if (path.is_dir() and not path.is_symlink() and name in FOLDERS) or name in ours:
             continue
         raise OutputUnwritable(
             f"{folder} also holds {name}, which Facewright did not write: move it away or choose another folder."
         )
-    for name in OPTIONAL:
+    for name in EXPORTED:
         path = folder / name
         if path.is_file() and sha256_of(path) != record["files"].get(name, {}).get("sha256"):
             raise OutputUnwritable(
@@ -172,10 +164,13 @@ def read_bundle(folder: Path, verify: bool = True) -> HeadBundle:
     ------
     BundleInvalid : files are missing, changed, corrupt, or of a version that we cannot read
     """
-    record = _read_record(folder)
+    record = read_record(folder)
     for name in REQUIRED:
         if name not in record["files"] or not (folder / name).is_file():
             raise BundleInvalid(f"The head bundle {folder} is not complete: {name} is missing.")
+    missing = [name for name in DETAIL_FILES if name not in record["files"] or not (folder / name).is_file()]
+    if has_detail(record) and missing:
+        raise BundleInvalid(f"The head bundle {folder} is not complete: {missing[0]} is missing.")
     if verify:
         verify_files(folder, record)
     return _read_geometry(folder, record)
@@ -192,7 +187,7 @@ def verify_files(folder: Path, record: dict[str, Any]) -> None:
             raise BundleInvalid(f"{folder / name} was changed or damaged: it is not the file that head.json lists.")
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> dict[str, Any]:
     """head.json, its format and version checked; file names are compared with ours, never used as given."""
     path = folder / "head.json"
     if not path.is_file():
@@ -221,12 +216,7 @@ def _is_entry(entry: object) -> bool:
 def _read_geometry(folder: Path, record: dict[str, Any]) -> HeadBundle:
     path = folder / "geometry.npz"
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_GEOMETRY_BYTES:
-            raise BundleInvalid(f"{path} claims to hold {unpacked / 2**30:.1f} GB, more than any head does.")
-        with np.load(path, allow_pickle=False) as data:
-            arrays: dict[str, NDArray[Any]] = {name: data[name] for name in data.files}
+        arrays = read_npz(path, MAX_GEOMETRY_BYTES)
         bundle = HeadBundle(
             folder,
             record,
