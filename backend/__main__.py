@@ -11,6 +11,7 @@ from types import FrameType
 
 from . import __version__
 from .cli_inspect import add_inspect, add_inspect_model
+from .cli_preview import add_preview
 from .cli_reconstruct import add_reconstruct
 from .cli_terminal import Terminal
 from .cli_train import add_build_detector_error, add_build_face_model, add_fetch_models
@@ -29,6 +30,7 @@ examples:
   facewright reconstruct portrait.jpg -o head                    a head bundle in the folder "head"
   facewright reconstruct portrait.jpg -o head --blend --glb      and the Blender scene and glTF in it
   facewright inspect head                                        what is in it, in plain text
+  facewright preview --expressions head -o sheet.png             its expressions, without and with detail
 """
 
 
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add_reconstruct(verbs)
     add_inspect(verbs)
     add_inspect_model(verbs)
+    add_preview(verbs)
     add_build_face_model(verbs)
     add_build_detector_error(verbs)
     add_fetch_models(verbs)

@@ -69,7 +69,7 @@ def smile_folds(ground: SkinGround, side: int, word: str) -> list[CreaseSet]:
     patch = ground.patch(f"nasolabial_{word}", (6.0, 66.0), (-106.0, -22.0), side=side)
     outward, along, length = patch.curve(NASOLABIAL)
     fold = STYLES["nasolabial"]
-    across = np.where(outward < 0.0, np.exp(-((outward / 4.8) ** 2)), np.exp(-((outward / 7.5) ** 2)))
+    across = _flanks(outward, 4.8, 7.5)
     # Shallow beside the nose, deepest above the corner of the mouth, running out below it.
     course = smoothstep(along, -2.0, 22.0) * (1.0 - smoothstep(along, length - 26.0, length))
     nasolabial = patch.crease_set(fold, outward / fold.wavelength_mm, along, across * course)
@@ -87,7 +87,7 @@ def marionette(ground: SkinGround, side: int, word: str) -> CreaseSet:
     patch = ground.patch(f"marionette_{word}", (14.0, 46.0), (-110.0, -66.0), side=side)
     style = STYLES["marionette"]
     outward, along, length = patch.curve(MARIONETTE)
-    across = np.where(outward < 0.0, np.exp(-((outward / 3.8) ** 2)), np.exp(-((outward / 5.0) ** 2)))
+    across = _flanks(outward, 3.8, 5.0)
     course = smoothstep(along, 0.0, 7.0) * (1.0 - smoothstep(along, length - 11.0, length))
     mask = across * course * _off_lips(patch, 1.0, 3.5)
     return patch.crease_set(style, outward / style.wavelength_mm, along, mask)
@@ -126,7 +126,7 @@ def mentolabial(ground: SkinGround) -> CreaseSet:
     patch = ground.patch("mentolabial", (-34.0, 34.0), (-106.0, -74.0))
     style = STYLES["mentolabial"]
     upward, along, length = patch.curve(MENTOLABIAL)
-    across = np.where(upward > 0.0, np.exp(-((upward / 3.8) ** 2)), np.exp(-((upward / 5.2) ** 2)))
+    across = _flanks(upward, 5.2, 3.8)
     course = np.exp(-((np.abs(along - 0.5 * length) / (0.40 * length)) ** 3.0))
     course = course * (1.0 - smoothstep(np.abs(along - 0.5 * length), 0.42 * length, 0.55 * length))
     return patch.crease_set(
@@ -156,6 +156,12 @@ def neck(ground: SkinGround) -> CreaseSet:
     phase = (y + 136.0 - 0.004 * x * x) / style.wavelength_mm
     mask = bump(y, -168.0, -122.0, 9.0, 5.0) * (1.0 - smoothstep(np.abs(x), 30.0, 54.0))
     return patch.crease_set(style, phase, x, mask)
+
+
+def _flanks(distance: Floats, before_mm: float, behind_mm: float) -> Float32:
+    """1 on a line, fading by Gaussians of different widths where ``distance`` is negative and positive."""
+    width = np.where(distance < 0.0, before_mm, behind_mm)
+    return np.exp(-((distance / width) ** 2)).astype(np.float32)
 
 
 def _from_lips(patch: Patch) -> tuple[Float32, Float32]:
@@ -211,4 +217,5 @@ def _scattered(places: NDArray[np.float64], apart_mm: float, rng: np.random.Gene
     for first, second in sorted(cKDTree(some).query_pairs(apart_mm)):
         if kept[first]:
             kept[second] = False
-    return some[kept]
+    result: NDArray[np.float64] = some[kept]
+    return result
