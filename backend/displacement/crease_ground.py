@@ -46,6 +46,8 @@ SLIT_FREE_MM = 1.0
 SLIT_FULL_MM = 2.4
 WAVELENGTH_RANGE = (0.4, 1.8)
 """Local distances between lines are kept within these multiples of the style's."""
+DEPTH_RANGE = (0.05, 1.35)
+"""Chance makes no line deeper than this times its depth, and takes none away altogether."""
 NEGLIGIBLE_MASK = 0.004
 CURVE_STEPS = 96
 
@@ -304,7 +306,7 @@ class Patch:
             bent = bent + np.asarray(forks[0], h32)
             factor = factor * np.asarray(forks[1], h32)
         if relief == "lines":
-            factor = factor * np.clip(1.0 + h32(style.variation) * vary, 0.05, 1.7)
+            factor = factor * np.clip(1.0 + h32(style.variation) * vary, *DEPTH_RANGE)
         pitch = ground.settings.pitch(style)
         slope = gradient(self.metric, plain)
         steep = np.maximum(np.linalg.norm(slope, axis=2), 1e-6)
@@ -334,7 +336,7 @@ class Patch:
         crop = Patch(self.ground, name, lines.rows, lines.columns, self.side)
         wavelength = lines.wavelength_mm / h32(multiple)
         pinch = wavelength * np.linalg.norm(gradient(crop.metric, phase), axis=2)
-        factor = np.clip(1.0 + h32(style.variation) * vary, 0.05, 1.7)
+        factor = np.clip(1.0 + h32(style.variation) * vary, *DEPTH_RANGE)
         factor *= np.minimum(1.0, 1.0 / np.maximum(pinch, 1e-6))
         allowed = lines.mask if mask is None else lines.mask * mask
         made = lines._replace(

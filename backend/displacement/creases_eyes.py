@@ -8,7 +8,7 @@ from ..face_model.key_expressions import KEY_EXPRESSIONS
 from .crease_ground import SkinGround, bump, smoothstep
 from .crease_set import CreaseSet, CreaseStyle
 
-CROWS_FEET = CreaseStyle(5.0, 0.50, 0.50, onset=0.03, exponent=0.75, roundness=0.14, variation=0.5,
+CROWS_FEET = CreaseStyle(5.0, 0.58, 0.58, onset=0.03, exponent=0.9, roundness=0.14, variation=0.5,
                          variation_mm=11.0, meander=0.14)  # fmt: skip
 CROWS_FEET_FINE = CreaseStyle(2.5, 0.12, 0.30, onset=0.06, exponent=1.0, roundness=0.15, variation=0.8,
                               variation_mm=6.0, meander=0.2, aging=1.6)  # fmt: skip
@@ -65,7 +65,7 @@ def under_eye(ground: SkinGround, side: int, name: str) -> CreaseSet:
         [KEY_EXPRESSIONS["smile"], SQUINT, CHEEKS], patch.towards(0.0, 1.0), 0.10,
         ground.settings.pitch(UNDER_EYE), weight,
     )  # fmt: skip
-    mask = bump(patch.y, -21.0, -9.0, 5.0, 2.0) * bump(patch.x, 15.0, 46.0, 4.0, 7.0)
+    mask = bump(patch.y, -21.0, -9.0, 5.0, 2.0) * bump(patch.x, 20.0, 46.0, 5.0, 7.0)
     return patch.crease_set(UNDER_EYE, phase, along, mask * smoothstep(patch.lid_mm, 2.5, 6.0))
 
 
@@ -83,5 +83,5 @@ def bunny_lines(ground: SkinGround, side: int, name: str) -> CreaseSet:
     cx, cy = patch.cell_places[..., 0], patch.cell_places[..., 1]
     weight = bump(cx, 3.0, 18.0, 2.0, 3.0) * bump(cy, -26.0, 0.0, 4.0, 4.0)
     phase, along = patch.follow([SNEER], patch.towards(-0.75, 0.8), 0.5, ground.settings.pitch(BUNNY), weight)
-    mask = bump(patch.x, 5.0, 15.0, 2.5, 3.0) * bump(patch.y, -16.0, 0.0, 4.0, 4.0)
+    mask = bump(patch.x, 5.0, 12.5, 2.5, 3.0) * bump(patch.y, -16.0, 0.0, 4.0, 4.0)
     return patch.crease_set(BUNNY, phase, along, mask)

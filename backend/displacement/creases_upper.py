@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..face_model.key_expressions import KEY_EXPRESSIONS
 from .crease_ground import SkinGround, bump, smoothstep
 from .crease_set import CreaseSet, CreaseStyle
 from .creases_eyes import eye_creases
+from .noise import between_lines
 from .phase import forks
 
-FOREHEAD = CreaseStyle(8.2, 0.75, 0.55, onset=0.02, exponent=0.9, roundness=0.20, variation=0.6,
-                       variation_mm=34.0, meander=0.20)  # fmt: skip
-FOREHEAD_FINE = CreaseStyle(2.7, 0.16, 0.13, onset=0.08, exponent=1.0, roundness=0.15, variation=0.9,
-                            variation_mm=11.0, meander=0.13, aging=1.6)  # fmt: skip
-GLABELLA = CreaseStyle(8.0, 0.95, 0.70, onset=0.02, exponent=0.8, roundness=0.18, variation=0.3,
-                       variation_mm=16.0, meander=0.10)  # fmt: skip
+Float32 = NDArray[np.float32]
+
+FOREHEAD = CreaseStyle(7.7, 0.95, 0.80, onset=0.02, exponent=1.0, roundness=0.20, variation=0.35,
+                       variation_mm=22.0, meander=0.20)  # fmt: skip
+FOREHEAD_FINE = CreaseStyle(2.8, 0.16, 0.13, onset=0.08, exponent=1.0, roundness=0.15, variation=1.1,
+                            variation_mm=9.0, meander=0.30, aging=1.6)  # fmt: skip
+GLABELLA = CreaseStyle(9.8, 1.15, 0.95, onset=0.02, exponent=1.0, roundness=0.16, variation=0.3,
+                       variation_mm=16.0, meander=0.07)  # fmt: skip
 GLABELLA_FINE = CreaseStyle(2.6, 0.12, 0.20, onset=0.05, roundness=0.15, variation=0.8, variation_mm=8.0,
                             meander=0.25, aging=1.6)  # fmt: skip
-NASION = CreaseStyle(5.0, 0.45, 0.42, onset=0.02, exponent=0.8, roundness=0.14, variation=0.4,
+NASION = CreaseStyle(5.5, 0.60, 0.60, onset=0.02, exponent=1.0, roundness=0.16, variation=0.4,
                      variation_mm=10.0, meander=0.12)  # fmt: skip
 
 PRIOR = 0.06
 """Compression that the expected direction of forehead lines counts for."""
-FORKS = 3
+FORKS = 2
+FROWN_GAP_MM = 9.6
+"""Between the two frown lines, at the height of the brows."""
+LOWEST_LINE_MM = 36.0
+"""Canonical height of the lowest line of the forehead."""
+MOST_LINES = 9
+HALF_FOREHEAD_MM = 80.0
 
 
 def upper_creases(ground: SkinGround) -> list[CreaseSet]:
@@ -33,43 +43,70 @@ def upper_creases(ground: SkinGround) -> list[CreaseSet]:
 
 def forehead(ground: SkinGround) -> list[CreaseSet]:
     """Lines across the forehead, at right angles to its compression under raised brows, and finer ones between."""
-    patch = ground.patch("forehead", x=(-68.0, 68.0), y=(22.0, 84.0), z=(-45.0, 100.0))
+    patch = ground.patch("forehead", x=(-68.0, 68.0), y=(22.0, 90.0), z=(-45.0, 100.0))
     x, y = patch.x, patch.y
     cx, cy = patch.cell_places[..., 0], patch.cell_places[..., 1]
     weight = bump(cy, 28.0, 88.0, 6.0, 6.0) * (1.0 - smoothstep(np.abs(cx), 48.0, 64.0))
-    # The spacing is right when the skin is compressed: lambda exp(-e) is what one sees.
     phase, along = patch.follow(
         [KEY_EXPRESSIONS["brow_raiser"], KEY_EXPRESSIONS["sadness"]],
         patch.towards(0.0, 1.0), PRIOR, ground.settings.pitch(FOREHEAD), weight,
     )  # fmt: skip
     wide = np.abs(x)
-    mask = bump(y, 34.0 - 5.0 * np.clip(1.0 - wide / 14.0, 0.0, 1.0), 74.0, 6.0, 9.0) * (
-        1.0 - smoothstep(wide, 38.0, 60.0)
+    mask = bump(y, 34.0 - 5.0 * np.clip(1.0 - wide / 14.0, 0.0, 1.0), 76.0, 6.0, 10.0) * (
+        1.0 - smoothstep(wide, 34.0, 62.0)
     )
     rng = patch.rng
+    # The first line lies a little above the brows, wherever the fit's free constant has put it.
+    low = np.median(phase[(np.abs(y - LOWEST_LINE_MM) < 0.7) & (wide < 25.0)])
+    phase = phase - low + np.float32(rng.uniform(-0.25, 0.25))
+    along = along - np.median(along[wide < 0.7])
     places = []
     for _ in range(FORKS):
-        start = rng.uniform(-36.0, 36.0)
+        start = rng.uniform(-34.0, 34.0)
         end = start + rng.choice([-1.0, 1.0]) * rng.uniform(18.0, 34.0)
-        places.append((start, end, rng.uniform(38.0, 70.0), rng.choice([-1.0, 1.0])))
-    lines = patch.crease_set(FOREHEAD, phase, along, mask, forks=forks(x, y, places, 0.35), spread=0.75)
-    return [lines, patch.finer(lines, FOREHEAD_FINE, "forehead_fine", 3, 0.12)]
+        places.append((start, end, rng.uniform(40.0, 68.0), rng.choice([-1.0, 1.0])))
+    lines = patch.crease_set(
+        FOREHEAD, phase, along, mask, forks=forks(x, y, places, 0.35),
+        depth=_line_depths(rng, phase, along), spread=0.75,
+    )  # fmt: skip
+    # Finer lines only beside the main ones: elsewhere they would look woven.
+    beside = np.clip(lines.depth, 0.1, 0.6)
+    return [lines, patch.finer(lines, FOREHEAD_FINE, "forehead_fine", 3, 0.12, beside)]
+
+
+def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Float32:
+    """Which lines of a forehead are main lines, how far each runs, and where it is interrupted."""
+    length = int(2 * HALF_FOREHEAD_MM)
+    s = np.arange(length) - HALF_FOREHEAD_MM
+    table = np.zeros((MOST_LINES, length), np.float32)
+    for line in range(MOST_LINES):
+        main = line in (1, 2) or rng.random() < (0.7 if line in (0, 3) else 0.3)
+        strength = rng.uniform(0.8, 1.0) if main else rng.uniform(0.25, 0.5)
+        reach = rng.uniform(30.0, 46.0, 2) if main else rng.uniform(8.0, 26.0, 2)
+        centre = rng.normal(0.0, 3.0) if main else rng.uniform(-20.0, 20.0)
+        right, left = centre - reach[0], centre + reach[1]
+        # Deepest in the middle, and thinning out over a long way.
+        table[line] = strength * smoothstep(s, right - 10.0, right + 18.0)
+        table[line] *= 1.0 - smoothstep(s, left - 18.0, left + 10.0)
+        if rng.random() < 0.45:
+            table[line] *= 1.0 - rng.uniform(0.5, 0.9) * np.exp(-(((s - rng.uniform(-26.0, 26.0)) / 4.5) ** 2))
+    inside = np.clip(along + HALF_FOREHEAD_MM, 0.0, length - 1.001)
+    return between_lines(table, np.clip(phase, 0.0, MOST_LINES - 1.001), inside)
 
 
 def glabella(ground: SkinGround) -> list[CreaseSet]:
     """Two frown lines between the brows, leaning a little, and finer ones beside them."""
-    patch = ground.patch("glabella", x=(-16.0, 16.0), y=(6.0, 54.0))
+    patch = ground.patch("glabella", x=(-18.0, 18.0), y=(4.0, 58.0))
     rng = patch.rng
-    middle = rng.normal(0.0, 0.5)
-    x, y = patch.x - np.float32(middle), patch.y
-    side = np.sign(x)
-    lean = (0.08 + 0.03 * rng.standard_normal()) * (y - 22.0)
-    phase = (np.abs(x) - 4.9 - np.abs(lean) * np.sign(y - 22.0)) / 10.0
-    mask = bump(y, 15.0, 34.0, 6.0, 14.0) * (1.0 - smoothstep(np.abs(x), 6.2, 11.0))
-    mask = mask * np.where(x > 0.0, 1.0, rng.uniform(0.72, 0.95)).astype(np.float32)
-    lines = patch.crease_set(GLABELLA, phase, y + 60.0 * side, mask)
-    fine = patch.finer(lines, GLABELLA_FINE, "glabella_fine", 3, 0.4)
-    return [lines, fine]
+    x, y = patch.x - np.float32(rng.normal(0.0, 0.5)), patch.y
+    # Lines 0 and 1, half a gap from the middle; the gap opens upwards.
+    gap = FROWN_GAP_MM + (0.16 + 0.05 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
+    phase = x / gap + 0.5
+    ends = 33.0 + 3.0 * rng.standard_normal(2)
+    high = np.where(x < 0.0, ends[0], ends[1])
+    mask = bump(y, 14.0, high, 6.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.66 * gap, 1.15 * gap))
+    lines = patch.crease_set(GLABELLA, phase, y, mask)
+    return [lines, patch.finer(lines, GLABELLA_FINE, "glabella_fine", 3, 0.4)]
 
 
 def nasion(ground: SkinGround) -> CreaseSet:

@@ -24,7 +24,7 @@ from .crease_ground import SkinGround, smoothed_area
 from .crease_set import CreaseSet, LockedLines
 from .creases_lower import lower_creases
 from .creases_upper import upper_creases
-from .phase import profile
+from .phase import cycles_per_texel, profile
 from .strain import compression_along
 
 Floats = NDArray[np.floating[Any]]
@@ -136,7 +136,8 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, settings_ca
         own = locked.trust * np.minimum(locked.depth_mm / np.float32(settings_cap or lines.style.cap_mm), 1.0)
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.
         depth = np.maximum(depth, np.minimum(3.0 * own, 1.0)) * (1.0 + np.float32(LOCKED_GAIN) * own)
-    return profile(phase, lines.style.exponent, lines.style.roundness) * depth * lines.mask
+    fineness = cycles_per_texel(lines.phase)
+    return profile(phase, lines.style.exponent, lines.style.roundness, fineness) * depth * lines.mask
 
 
 def dynamic_maps(ground: SkinGround, sets: Sequence[CreaseSet], depths: Sequence[Float32],
@@ -168,7 +169,8 @@ def locked_static(ground: SkinGround, sets: Sequence[CreaseSet], locked: Mapping
         own = locked.get(lines.name)
         if own is None or lines.relief != "lines":
             continue
-        shape = profile(lines.phase - own.shift, 1.0, max(lines.style.roundness, LOCKED_ROUNDNESS))
+        fineness = cycles_per_texel(lines.phase)
+        shape = profile(lines.phase - own.shift, 1.0, max(lines.style.roundness, LOCKED_ROUNDNESS), fineness)
         depth = own.depth_mm * own.trust * np.clip(lines.depth, 0.5, 1.3)
         static[lines.rows, lines.columns] += depth * shape * lines.mask
     return static

@@ -43,26 +43,34 @@ class LineNoise:
 
         ``offset`` says which part of the table a crease set takes, so that sets differ from each other.
         """
-        row = np.floor(line)
-        share = np.asarray(line - row, np.float32)
-        share *= share * (3.0 - 2.0 * share)
-        first = np.mod(row.astype(np.int64) + 13 * offset, LINES)
-        second = np.mod(first + 1, LINES)
-        width = self.table.shape[1]
-        place = np.mod(np.asarray(along, np.float64) * SAMPLES + 389.0 * offset, width)
-        column = place.astype(np.int64)
-        step = (place - column).astype(np.float32)
-        column %= width
-        following = (column + 1) % width
-        flat = self.table.ravel()
-        first *= width
-        second *= width
-        low = flat[first + column]
-        low += step * (flat[first + following] - low)
-        high = flat[second + column]
-        high += step * (flat[second + following] - high)
-        low += share * (high - low)
-        return low.real.copy(), low.imag.copy()
+        place = np.asarray(along, np.float64) * SAMPLES + 389.0 * offset
+        found = between_lines(self.table, np.asarray(line) + 13 * offset, place)
+        return found.real.copy(), found.imag.copy()
+
+
+def between_lines(table: NDArray[Any], line: NDArray[np.floating[Any]], place: NDArray[np.floating[Any]]
+                  ) -> NDArray[Any]:  # fmt: skip
+    """Values of a periodic table (lines, n) at lines (phase) and places in 0..n: a smooth blend from one line to the
+    next, linear along them."""
+    count, width = table.shape
+    row = np.floor(line)
+    share = np.asarray(line - row, np.float32)
+    share *= share * (3.0 - 2.0 * share)
+    first = np.mod(row.astype(np.int64), count)
+    second = np.mod(first + 1, count)
+    whole = np.floor(place)
+    step = np.asarray(place - whole, np.float32)
+    column = np.mod(whole.astype(np.int64), width)
+    following = np.mod(column + 1, width)
+    flat = np.ascontiguousarray(table).ravel()
+    first *= width
+    second *= width
+    low = flat[first + column]
+    low += step * (flat[first + following] - low)
+    high = flat[second + column]
+    high += step * (flat[second + following] - high)
+    low += share * (high - low)
+    return low
 
 
 def _smooth(rng: np.random.Generator, count: int) -> NDArray[np.complex128]:

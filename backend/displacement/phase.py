@@ -6,6 +6,7 @@ wanted direction and spacing (a Poisson problem, Knoeppel et al. 2015 without th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ HELD = 1e-6
 """Weight that holds the free constant."""
 MEAN_OF_PROFILE = 0.62
 """Mean of the profile's x over a period, for usual exponents and roundness."""
+FOOTPRINT = 1.1
+"""Texels that a valley's bottom is wide at least."""
+ROUNDNESS_TABLE = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.5, 2.5)
 
 
 def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats, spacing_mm: Floats,
@@ -79,6 +83,12 @@ def gradient(frame_metric: Float32, values: Float32) -> Float32:
     return result
 
 
+def cycles_per_texel(values: Float32) -> Float32:
+    """(h, w) how much a phase changes from a texel to the next, in the direction where it changes most."""
+    result: Float32 = np.hypot(_step(values, 0), _step(values, 1))
+    return result
+
+
 def _step(values: Float32, axis: int) -> Float32:
     """Central differences along an axis, one-sided at the ends, modulo whole numbers."""
     steps = np.diff(values, axis=axis)
@@ -88,18 +98,42 @@ def _step(values: Float32, axis: int) -> Float32:
     return np.concatenate([first, inner, last], axis)
 
 
-def profile(phase: Float32, exponent: float, roundness: float) -> Float32:
+def profile(phase: Float32, exponent: float, roundness: float, per_texel: Float32 | float = 0.0) -> Float32:
     """Height across lines, in units of the depth: sharp valleys at whole phases, round ridges, mean about 0.
 
-    x = (sqrt(sin^2(pi phi) + s^2) - s) / (sqrt(1 + s^2) - s), P = 2 x^q - 1.24; valley -1.24, ridge 0.76.
+    x = (sqrt(sin^2(pi phi) + s^2) - s) / (sqrt(1 + s^2) - s), P = 2 x^q - 1.24; valley -1.24, ridge 0.76 where the
+    texels are fine. A valley is never sharper than texels can show: s^2 grows by (pi p)^2 with the phase's change p
+    from one texel to the next, and the mean is kept.
+
+    Parameters
+    ----------
+    phase : cycles
+    exponent, roundness : q and s
+    per_texel : p, cycles per texel
     """
     sine = np.sin(np.float32(np.pi) * phase)
-    x = np.sqrt(sine * sine + np.float32(roundness**2)) - np.float32(roundness)
-    x *= np.float32(1.0 / (np.sqrt(1.0 + roundness**2) - roundness))
+    s = np.sqrt(np.float32(roundness**2) + np.square(np.float32(FOOTPRINT * np.pi) * per_texel))
+    x = np.sqrt(sine * sine + s * s) - s
+    x /= np.sqrt(np.float32(1.0) + s * s) - s
     if exponent != 1.0:
         x = np.maximum(x, 1e-6) ** np.float32(exponent)
-    result: Float32 = 2.0 * x - np.float32(2.0 * MEAN_OF_PROFILE)
+    shift = _mean_of_x(s, exponent) - _mean_of_x(np.float32(roundness), exponent)
+    result: Float32 = np.asarray(2.0 * (x - np.float32(MEAN_OF_PROFILE) - shift), np.float32)
     return result
+
+
+def _mean_of_x(roundness: Float32 | np.float32, exponent: float) -> Float32:
+    """Mean over a period of the profile's x, interpolated between some values of the roundness."""
+    table = _mean_table(exponent)
+    return np.interp(roundness, ROUNDNESS_TABLE, table).astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def _mean_table(exponent: float) -> tuple[float, ...]:
+    sine = np.abs(np.sin(np.pi * (np.arange(256) + 0.5) / 256))
+    s = np.array(ROUNDNESS_TABLE)[:, None]
+    x = (np.sqrt(sine**2 + s**2) - s) / (np.sqrt(1.0 + s**2) - s)
+    return tuple((x**exponent).mean(1).tolist())
 
 
 def forks(x: Float32, y: Float32, places: list[tuple[float, float, float, float]], squeeze: float
