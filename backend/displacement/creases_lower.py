@@ -27,15 +27,15 @@ STYLES: dict[str, CreaseStyle] = {
                               variation_mm=26.0, meander=0.05, aging=0.8),
     "cheek": CreaseStyle(6.0, 0.26, 0.28, onset=0.08, exponent=1.0, roundness=0.35, variation=0.80,
                          variation_mm=15.0, meander=0.16, aging=1.5),
-    "marionette": CreaseStyle(7.5, 0.60, 0.38, onset=0.06, exponent=1.0, roundness=0.40, variation=0.30,
+    "marionette": CreaseStyle(7.5, 0.60, 0.42, onset=0.10, exponent=1.0, roundness=0.50, variation=0.30,
                               variation_mm=18.0, meander=0.06, aging=1.5),
     "perioral": CreaseStyle(3.4, 0.22, 0.40, onset=0.05, exponent=0.9, roundness=0.20, variation=0.90,
                             variation_mm=6.0, meander=0.16, aging=1.3),
     "lips": CreaseStyle(2.0, 0.085, 0.26, onset=0.02, exponent=1.0, roundness=0.30, variation=0.80,
                         variation_mm=4.5, meander=0.22, aging=0.4),
-    "mentolabial": CreaseStyle(9.0, 0.75, 0.50, onset=0.05, exponent=1.0, roundness=0.40, variation=0.22,
+    "mentolabial": CreaseStyle(9.0, 0.75, 0.52, onset=0.10, exponent=1.0, roundness=0.40, variation=0.22,
                                variation_mm=20.0, meander=0.04, aging=0.7),
-    "chin": CreaseStyle(6.0, 0.36, 0.40, onset=0.01, aging=0.7),
+    "chin": CreaseStyle(5.0, 0.38, 0.50, onset=0.16, aging=0.7),
     "neck": CreaseStyle(13.0, 0.55, 0.34, onset=0.06, exponent=1.0, roundness=0.40, variation=0.70,
                         variation_mm=26.0, meander=0.10, aging=1.3),
 }  # fmt: skip
@@ -69,7 +69,7 @@ def smile_folds(ground: SkinGround, side: int, word: str) -> list[CreaseSet]:
     patch = ground.patch(f"nasolabial_{word}", (6.0, 66.0), (-106.0, -22.0), side=side)
     outward, along, length = patch.curve(NASOLABIAL)
     fold = STYLES["nasolabial"]
-    across = _flanks(outward, 4.8, 7.5)
+    across = _flanks(outward, 3.4, 7.5)
     # Shallow beside the nose, deepest above the corner of the mouth, running out below it.
     course = smoothstep(along, -2.0, 22.0) * (1.0 - smoothstep(along, length - 26.0, length))
     nasolabial = patch.crease_set(fold, outward / fold.wavelength_mm, along, across * course)
@@ -87,7 +87,7 @@ def marionette(ground: SkinGround, side: int, word: str) -> CreaseSet:
     patch = ground.patch(f"marionette_{word}", (14.0, 46.0), (-110.0, -66.0), side=side)
     style = STYLES["marionette"]
     outward, along, length = patch.curve(MARIONETTE)
-    across = _flanks(outward, 3.8, 5.0)
+    across = _flanks(outward, 3.0, 5.0)
     course = smoothstep(along, 0.0, 7.0) * (1.0 - smoothstep(along, length - 11.0, length))
     mask = across * course * _off_lips(patch, 1.0, 3.5)
     return patch.crease_set(style, outward / style.wavelength_mm, along, mask)
@@ -131,7 +131,7 @@ def mentolabial(ground: SkinGround) -> CreaseSet:
     course = course * (1.0 - smoothstep(np.abs(along - 0.5 * length), 0.42 * length, 0.55 * length))
     return patch.crease_set(
         style, upward / style.wavelength_mm, along, across * course * _off_lips(patch, 0.5, 3.0),
-        activation={"mouthShrugLower": 0.14, "mouthPucker": 0.09, "jawForward": 0.07},
+        activation={"mouthShrugLower": 0.20, "mouthPucker": 0.14, "jawForward": 0.12},
     )  # fmt: skip
 
 
@@ -140,11 +140,14 @@ def chin(ground: SkinGround) -> CreaseSet:
     patch = ground.patch("chin", (-26.0, 26.0), (-118.0, -82.0))
     style = STYLES["chin"]
     x, y = patch.x, patch.y
-    mask = np.exp(-((x / 17.0) ** 4) - ((y + 100.0) / 9.5) ** 4)
+    mask = np.exp(-(np.hypot(x / 17.0, (y + 100.0) / 9.5) ** 3.0))
+    # The model's chin moves without being squeezed: only the muscle itself counts.
+    activation = {"mouthShrugLower": 0.40}
+    for side in ("Left", "Right"):
+        activation |= {f"mouthFrown{side}": 0.04, f"mouthPress{side}": 0.03}
     return patch.crease_set(
         style, y / style.wavelength_mm, x, mask, relief="given", depth=_pits(patch, style.wavelength_mm, mask),
-        activation={"mouthShrugLower": 0.16, "mouthFrownLeft": 0.02, "mouthFrownRight": 0.02,
-                    "mouthPressLeft": 0.02, "mouthPressRight": 0.02},
+        activation=activation,
     )  # fmt: skip
 
 
@@ -161,7 +164,8 @@ def neck(ground: SkinGround) -> CreaseSet:
 def _flanks(distance: Floats, before_mm: float, behind_mm: float) -> Float32:
     """1 on a line, fading by Gaussians of different widths where ``distance`` is negative and positive."""
     width = np.where(distance < 0.0, before_mm, behind_mm)
-    return np.exp(-((distance / width) ** 2)).astype(np.float32)
+    result: Float32 = np.exp(-((distance / width) ** 2)).astype(np.float32)
+    return result
 
 
 def _from_lips(patch: Patch) -> tuple[Float32, Float32]:
@@ -183,27 +187,23 @@ def _off_lips(patch: Patch, low: float, high: float) -> Float32:
 
 
 def _pits(patch: Patch, pitch_mm: float, mask: Floats) -> Float32:
-    """(h, w) height of a pitted surface in units of its depth, mean about 0: uneven lumps, furrows between them,
-    and a pit here and there."""
+    """(h, w) height of a dimpled surface in units of its depth, mean about 0: pits of uneven size and depth, bent
+    out of their round shape, neighbours running into each other here and there."""
     rng = patch.rng
     shape = np.shape(mask)
     seen = np.flatnonzero(np.ravel(mask) > 0.01)
     places = np.stack([patch.x, patch.y, patch.z], 2).reshape(-1, 3)[seen].astype(np.float64)
-    lumps = _scattered(places, 0.8 * pitch_mm, rng)
-    pits = _scattered(places, 1.15 * pitch_mm, rng)
-    # Furrows that wander instead of running straight from corner to corner.
-    waves = rng.normal(0.0, 2.0 * np.pi / (1.3 * pitch_mm), (3, 6, 3))
-    turns = rng.uniform(0.0, 2.0 * np.pi, (3, 6))
-    bent = places + 0.10 * pitch_mm * np.stack(
+    pits = _scattered(places, 0.72 * pitch_mm, rng)
+    waves = rng.normal(0.0, 2.0 * np.pi / (1.9 * pitch_mm), (3, 4, 3))
+    turns = rng.uniform(0.0, 2.0 * np.pi, (3, 4))
+    bent = places + 0.075 * pitch_mm * np.stack(
         [np.sin(places @ wave.T + turn).sum(1) for wave, turn in zip(waves, turns, strict=True)], 1
     )
-    distance, owner = cKDTree(lumps).query(bent, k=2)
-    tall = np.clip(rng.normal(1.0, 0.35, len(lumps)), 0.3, 1.6)
-    between = distance[:, 1] - distance[:, 0]
-    height = tall[owner[:, 0]] * (1.0 - np.exp(-((between / (0.42 * pitch_mm)) ** 2)))
-    distance, owner = cKDTree(pits).query(bent, k=1)
-    deep = np.clip(rng.normal(0.7, 0.5, len(pits)), 0.0, 1.5)
-    height -= deep[owner] * np.exp(-((distance / (0.27 * pitch_mm)) ** 2))
+    deep = np.clip(rng.normal(0.9, 0.45, len(pits)), 0.1, 1.9)
+    wide = pitch_mm * rng.uniform(0.22, 0.38, len(pits))
+    distance, owner = cKDTree(pits).query(bent, k=3)
+    sunk = (deep[owner] * np.exp(-((distance / wide[owner]) ** 2))).sum(1)
+    height = -2.0 * np.tanh(sunk / 2.0)
     height -= np.average(height, weights=np.ravel(mask)[seen])
     result = np.zeros(shape, np.float32)
     result.ravel()[seen] = height
