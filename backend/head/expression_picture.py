@@ -76,7 +76,7 @@ def face_view(
         forehead = neutral[regions["forehead"]]
         low = float(neutral[regions["chin"], 1].min()) - 6.0
         # Above this share of the forehead it turns into the crown, which bears no lines.
-        high = float(forehead[:, 1].min() + 0.74 * np.ptp(forehead[:, 1]))
+        high = float(forehead[:, 1].min() + 0.68 * np.ptp(forehead[:, 1]))
         front = float(forehead[:, 2].max())
     else:
         low, high = float(neutral[:, 1].min()), float(neutral[:, 1].max())
