@@ -26,6 +26,7 @@ from facewright.head.detail_masks import (
     OFFSET,
     STEP_MM,
     TENSION_IMAGE,
+    TENSION_UNIT,
     read_masks,
 )
 from facewright.head.npz import npz_bytes
@@ -63,7 +64,8 @@ def test_round_trip(bundle: Path, detail: DetailMaps) -> None:
     read_bundle(bundle)
     read = read_detail(bundle)
     for name in MAPS:
-        np.testing.assert_allclose(getattr(read, name), getattr(detail, name), atol=0.5 * STEP_MM + 1e-6)
+        unit = TENSION_UNIT if name in ("compressed", "stretched") else 1.0
+        np.testing.assert_allclose(getattr(read, name), getattr(detail, name), atol=0.5 * STEP_MM / unit + 1e-6)
         assert getattr(read, name).dtype == np.float32
     for name in ("activation", "regions"):
         np.testing.assert_allclose(getattr(read, name), getattr(detail, name), atol=0.5 / MASK_STEPS + 1e-6)
@@ -88,7 +90,8 @@ def test_channels_of_the_images_are_in_the_documented_order(bundle: Path, detail
             millimetres = (blue_green_red_alpha[..., place].astype(float) - OFFSET) * STEP_MM
             np.testing.assert_allclose(millimetres, maps[4 * number + channel], atol=0.5 * STEP_MM + 1e-6)
     compressed = cv2.imread(str(bundle / TENSION_IMAGE), cv2.IMREAD_UNCHANGED)[..., 2]
-    np.testing.assert_allclose((compressed.astype(float) - OFFSET) * STEP_MM, detail.compressed, atol=2e-4)
+    at_unit = (compressed.astype(float) - OFFSET) * STEP_MM
+    np.testing.assert_allclose(at_unit, TENSION_UNIT * detail.compressed, atol=0.5 * STEP_MM + 1e-6)
 
 
 def test_masks_say_what_blender_needs(bundle: Path, detail: DetailMaps) -> None:
@@ -174,7 +177,7 @@ def test_sizes_that_are_not_the_images_are_refused(bundle: Path, size: object) -
         read_detail(bundle)
 
 
-@pytest.mark.parametrize("entry", [{"step_mm": 1.0}, {"offset": 0}, {"step_mm": None}, {"offset": "32768"}])
+@pytest.mark.parametrize("entry", [{"step_mm": 1.0}, {"offset": 0}, {"step_mm": None}, {"offset": "32768"}, {"tension_unit": 1}])
 def test_values_of_another_meaning_are_refused(bundle: Path, entry: dict[str, object]) -> None:
     seal(bundle, **entry)
     with pytest.raises(BundleInvalid, match="cannot read"):

@@ -22,6 +22,7 @@ from .detail_masks import (
     OFFSET,
     STEP_MM,
     TENSION_IMAGE,
+    TENSION_UNIT,
     detail_entry,
     detail_size,
     has_detail,
@@ -49,7 +50,8 @@ def write_detail(folder: Path, detail: DetailMaps, threads: int = 2) -> dict[str
     (folder / DETAIL_FOLDER).mkdir()
     maps = [detail.static, *detail.dynamic]
     groups = {name: maps[CHANNELS * i : CHANNELS * (i + 1)] for i, name in enumerate(KEY_IMAGES)}
-    groups[TENSION_IMAGE] = [detail.compressed, detail.stretched, detail.pores]
+    unit = np.float32(TENSION_UNIT)
+    groups[TENSION_IMAGE] = [unit * detail.compressed, unit * detail.stretched, detail.pores]
     with ThreadPoolExecutor(max_workers=threads) as pool:
         jobs = [pool.submit(_write_image, folder / name, group) for name, group in groups.items()]
         (folder / MASKS_FILE).write_bytes(masks_bytes(detail))
@@ -78,8 +80,9 @@ def read_detail(folder: Path) -> DetailMaps:
     compressed, stretched, pores = (
         _millimetres(channel) for channel in np.moveaxis(_read_image(folder / TENSION_IMAGE, size, 3), 2, 0)
     )
+    unit = np.float32(TENSION_UNIT)
     return DetailMaps(
-        static, pores, dynamic, compressed, stretched,
+        static, pores, dynamic, compressed / unit, stretched / unit,
         masks.activation, masks.key_weights, masks.tension, masks.regions, dict(record["detail"]),
     )  # fmt: skip
 

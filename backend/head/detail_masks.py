@@ -7,7 +7,8 @@ Apart from ``detail_files`` because Blender reads this in its own process, where
     detail/masks.npz                  activation (E, V) u2 and regions (6, V) u2, in steps of 1 / MASK_STEPS;
                                       tension (19, V) f2 of the key expressions; key_weights (19, E) f8
 
-A channel's value stands for (value - OFFSET) * STEP_MM.
+A channel's value stands for (value - OFFSET) * STEP_MM. Compressed and stretched detail is what ``TENSION_UNIT``
+gives, a tension that skin has, and not what 1 would, which is centimetres.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ DETAIL_FILES = (*KEY_IMAGES, TENSION_IMAGE, MASKS_FILE)
 
 STEP_MM = 0.00025
 OFFSET = 32768
+TENSION_UNIT = 0.25
 LARGEST_MM = STEP_MM * (OFFSET - 1)  # 8.19, a depth that no skin has
 MASK_STEPS = 8192.0
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
@@ -59,6 +61,7 @@ def detail_entry(detail: DetailMaps) -> dict[str, Any]:
         "size": detail.size,
         "step_mm": STEP_MM,
         "offset": OFFSET,
+        "tension_unit": TENSION_UNIT,
         "key_expressions": list(KEY_EXPRESSION_NAMES[1:]),
         "regions": list(REGIONS),
         **detail.record,
@@ -76,7 +79,8 @@ def detail_size(folder: Path, record: dict[str, Any]) -> int:
     Raises BundleInvalid where that is not how this program reads them.
     """
     entry = record.get("detail")
-    if not isinstance(entry, dict) or (entry.get("step_mm"), entry.get("offset")) != (STEP_MM, OFFSET):
+    units = {"step_mm": STEP_MM, "offset": OFFSET, "tension_unit": TENSION_UNIT}
+    if not isinstance(entry, dict) or any(entry.get(name) != value for name, value in units.items()):
         raise BundleInvalid(f"{folder / 'head.json'} describes detail in a way that this program cannot read.")
     size = entry.get("size")
     if not isinstance(size, int) or isinstance(size, bool) or not SMALLEST_SIZE <= size <= LARGEST_SIZE:
