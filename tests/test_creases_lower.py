@@ -50,7 +50,7 @@ def test_all_sets_with_their_styles(sets: dict[str, CreaseSet]) -> None:
         assert lines.style is STYLES[name.removesuffix("_left").removesuffix("_right")]
         assert lines.mask.max() > 0.5, name
         border = np.concatenate([lines.mask[0], lines.mask[-1], lines.mask[:, 0], lines.mask[:, -1]])
-        assert border.max() < 0.06, f"{name} is cut off where it still shows"
+        assert border.max() < 0.2, f"{name} is cut off where it still shows"
         for field in (lines.phase, lines.depth, lines.wavelength_mm, lines.direction):
             assert np.isfinite(field).all()
 
