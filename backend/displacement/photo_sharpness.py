@@ -1,7 +1,7 @@
 """What a photo can show at all: its real resolution, its grain, and the blocks of its compression.
 
-A photo's file may hold many more pixels than the photo: it was enlarged, out of focus or blurred by noise reduction.
-Lines finer than what its sharpest edges show are not the skin's.
+A photo's file may hold many more pixels than the photo: it was enlarged, out of focus or blurred by noise
+reduction. Lines finer than what its sharpest edges show are not the skin's.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def sharpness(image: Float32, where: NDArray[np.bool_], skin: NDArray[np.bool_])
     where : (h, w) where edges count: the face with its eyes, lips and outline
     skin : (h, w) where grain is measured
     """
-    fine, coarse = (_gradient(cv2.GaussianBlur(image, (0, 0), scale)) for scale in EDGE_SCALES_PX)
+    fine, coarse = (_gradient(image, scale) for scale in EDGE_SCALES_PX)
     peak = (fine == cv2.dilate(fine, np.ones((3, 3)))) & where
     blur = SHARP_EDGE_PX
     if peak.sum() >= FEWEST_EDGES:
@@ -68,8 +68,9 @@ def _grain(image: Float32, skin: NDArray[np.bool_]) -> float:
     return float(np.median(np.abs(diagonal[inside])) / 0.6745)
 
 
-def _gradient(image: Float32) -> Float32:
-    """(h, w) length of the gradient per pixel."""
+def _gradient(image: Float32, blur_px: float) -> Float32:
+    """(h, w) length of the gradient per pixel of the blurred image."""
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), np.float32)
     x = cv2.Sobel(image, cv2.CV_32F, 1, 0, scale=0.125)
     y = cv2.Sobel(image, cv2.CV_32F, 0, 1, scale=0.125)
     return np.asarray(cv2.magnitude(x, y), np.float32)

@@ -192,7 +192,7 @@ def _light(
     smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-9)
     blurred = cv2.GaussianBlur(log_luminance, (0, 0), max(0.5, 2.0 * px_per_mm))
     luminance = np.exp(sample(blurred, points, cv2.INTER_LINEAR).astype(np.float64))
-    counted = sample(usable, points, cv2.INTER_LINEAR) * np.clip(view.cosine - 0.3, 0.0, 0.5)
+    counted = sample(usable, points, cv2.INTER_LINEAR).astype(np.float64) * np.clip(view.cosine - 0.3, 0.0, 0.5)
     counted[np.setdiff1d(np.arange(len(counted)), surface.graph.vertices)] = 0.0
     counted[surface.graph.vertices] *= surface.graph.area
     basis = _harmonics(smooth)

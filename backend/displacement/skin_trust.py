@@ -37,7 +37,7 @@ class SkinTrustSettings:
     """
 
     eyes_mm: float = 2.2
-    lips_mm: float = 1.5
+    lips_mm: float = 3.0
     brows_mm: float = 2.0
     hair_mm: float = 6.0
     least_skin: tuple[float, float] = (0.2, 0.5)

@@ -1,0 +1,357 @@
+"""Crease sets locked to the lines that the photo shows.
+
+Where a crease set runs, the photo's shading is read as a wave on the set's own carrier (complex demodulation):
+
+    Z = G[m L exp(-2 pi i phi)] / G[m]
+
+with the band-passed log luminance L, its trust m, the set's phase phi and a Gaussian G about as wide as a line is
+from the next. |Z| says how strong lines of this direction and distance are there, its angle where exactly they lie.
+The same with carriers along and oblique to the lines says how strong such a wave is by chance; only what stands out
+is believed.
+
+What a slope does to the light is known from the light's fit, and what a valley does from looking: with relief
+h = Re(H exp(2 pi i phi)) of wavelength lambda, L = Re(H (kappa + 2 pi i t) / lambda exp(2 pi i phi)), t the change
+of log luminance per slope across the lines and kappa / lambda that per height (dark is deep). So H follows from Z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .crease_ground import SkinGround, smoothstep
+from .crease_set import CreaseSet, LockedLines, PhotoEvidence
+from .mechanics import crease_depths
+from .photo_sharpness import SHARP_EDGE_PX
+from .shading_detail import ShadingSettings
+from .strain import expression_heads, key_strain
+
+Float32 = NDArray[np.float32]
+Complex64 = NDArray[np.complex64]
+
+FUNDAMENTAL = 0.87  # of a line's profile of depth 1
+COARSE = 4  # texels of the map to one of the demodulated fields, which are smooth
+
+
+@dataclass(frozen=True)
+class LockSettings:
+    """How lines are found.
+
+    depth_per_shade  kappa, inverted wavelengths of depth per log luminance: 2 is a depth of lambda / 2
+    light            share of the fitted light's direction that is believed
+    window, least_window_mm   standard deviation of G: wavelengths, and at least so much
+    along_mm         over which a line is followed
+    gate             strength over that by chance between which lines are believed
+    consistent, consistent_gate   the same where the set as a whole stands out by this much
+    floor            log luminance that chance has at least
+    least_pixels     wavelengths shorter than so many pixels are not seen
+    least_response   of blur and band, to be made up for
+    folded_mm, beyond_mm   depth to which the photo's own expression folds the skin between which lines at rest are
+                     no longer told from it, and how far around a fold
+    single, strays   a set of fewer cycles is a single fold; how far, cycles, such a fold may lie from its place
+    gains, gain_mm2, predicted_mm   limits of the gain; the area that it needs, where mechanics predicts at least so
+                     much depth in the photo's own expression
+    """
+
+    depth_per_shade: float = 2.0
+    light: float = 0.5
+    window: float = 0.7
+    least_window_mm: float = 2.0
+    along_mm: float = 2.5
+    gate: tuple[float, float] = (1.3, 2.6)
+    consistent: tuple[float, float] = (1.15, 1.5)
+    consistent_gate: tuple[float, float] = (0.9, 2.0)
+    floor: float = 0.006
+    least_pixels: float = 3.0
+    least_response: float = 0.4
+    folded_mm: tuple[float, float] = (0.18, 0.5)
+    beyond_mm: float = 8.0
+    single: float = 1.3
+    strays: tuple[float, float] = (0.25, 0.42)
+    gains: tuple[float, float] = (0.7, 1.4)
+    gain_mm2: float = 60.0
+    predicted_mm: float = 0.10
+
+
+class LineWave(NamedTuple):
+    """What the photo shows on the carrier of one set, on every COARSE-th texel of its crop.
+
+    height    (h', w') complex mm: h = Re(height exp(2 pi i phase)), not gated
+    gate      (h', w') 0..1 how far the lines stand out
+    trust     (h', w') 0..1 of the evidence, within the set
+    chance    (h', w') mm that a wave of this kind has by chance
+    area_mm2  of one texel
+    standing  strength of the whole set over that by chance
+    """
+
+    height: Complex64
+    gate: Float32
+    trust: Float32
+    chance: Float32
+    area_mm2: float
+    standing: float
+
+
+def lock_lines(
+    ground: SkinGround,
+    sets: Sequence[CreaseSet],
+    evidence: PhotoEvidence,
+    expression: NDArray[np.floating[Any]],
+    settings: LockSettings | None = None,
+) -> dict[str, LockedLines]:
+    """Find the lines of crease sets in a photo.
+
+    A photo shows a face in some expression. What mechanics gives a set in this expression is dynamic; only what the
+    photo shows beyond it stays at rest. Where mechanics gives enough, how much of it the photo really shows tells
+    how deep this person's lines come; what stays at rest cannot be told there.
+
+    Parameters
+    ----------
+    ground, sets : of the head; ``ground.settings`` has the person's age
+    evidence : of the photo, at ``ground.size``
+    expression : (E,) fitted to the photo, in the order of ``ground.names``
+    settings : LockSettings
+
+    Returns
+    -------
+    set's name -> LockedLines, for sets of lines that the photo can show
+    """
+    settings = settings or LockSettings()
+    weights = np.asarray(expression, np.float64)[None]
+    strain = key_strain(ground.frame, expression_heads(ground.neutral, ground.blendshapes, weights))
+    shown = [lines for lines in sets if lines.relief == "lines"]
+    predicted = crease_depths(ground, shown, strain, weights)
+    found = []
+    folded = np.zeros((-(-ground.size // COARSE),) * 2, np.float32)
+    for lines, depth in zip(shown, predicted):
+        area = ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)
+        smooth = ground.frame.texels_of_cells(depth, area, lines.rows, lines.columns, ground.size)[0]
+        expected = _reduced(smooth * lines.depth * lines.mask)
+        part = folded[_coarse_crop(lines, expected)]
+        np.maximum(part, expected[: part.shape[0], : part.shape[1]], out=part)
+        wave = line_wave(ground, lines, evidence, settings)
+        if wave is not None:
+            found.append((lines, wave, expected))
+    texel = COARSE * ground.frame.size / ground.size * float(np.median(ground.frame.metric[..., 0]))
+    folded = _around(folded, settings.beyond_mm / texel)
+    gains = _gains(found, settings)
+    locked = {}
+    for lines, wave, expected in found:
+        near = folded[_coarse_crop(lines, expected)]
+        near = np.pad(near, [(0, e - n) for e, n in zip(expected.shape, near.shape)], mode="edge")
+        calm = 1.0 - smoothstep(near, *settings.folded_mm)
+        locked[lines.name] = _locked(
+            ground, lines, wave, gains[_both_sides(lines.name)] * expected, calm, settings
+        )._replace(gain=gains[_both_sides(lines.name)])
+    return locked
+
+
+def line_wave(
+    ground: SkinGround, lines: CreaseSet, evidence: PhotoEvidence, settings: LockSettings
+) -> LineWave | None:
+    """Demodulate the shading on one set; None where the photo does not show its skin, or not sharply enough."""
+    crop = lines.rows, lines.columns
+    within = evidence.trust[crop] * np.minimum(1.5 * lines.mask, 1.0)
+    inside = lines.mask > 0.3
+    if not inside.any():
+        return None
+    wavelength = float(np.median(lines.wavelength_mm[inside]))
+    if wavelength < settings.least_pixels * evidence.mm_per_pixel:
+        return None
+    metric = ground.frame.metric[ground.frame.cells_of_crop(*crop, ground.size)]
+    texel_mm = float(np.sqrt(np.median(metric[..., 0] * metric[..., 2]))) * ground.frame.size / ground.size
+    area = (texel_mm * COARSE) ** 2
+    weight = _reduced(within)
+    if float(weight.sum()) * area < wavelength**2:
+        return None
+    shading = evidence.shading[crop] * within
+    sigma = max(settings.window * wavelength, settings.least_window_mm) / (texel_mm * COARSE)
+    phase, along = lines.phase, lines.along_mm / np.float32(wavelength)
+    root = np.float32(np.sqrt(0.5))
+    carriers = (phase, along, root * (phase + along), root * (phase - along))
+    around = cv2.GaussianBlur(weight, (0, 0), sigma) + np.float32(0.02)
+    tangent = _along_lines(lines, wavelength)
+    found = [_followed(_demodulated(shading, c, sigma) / around, tangent, settings.along_mm) for c in carriers]
+    wave, others = found[0], found[1:]
+    power = np.mean([np.abs(other) ** 2 for other in others], axis=0)
+    chance = np.sqrt(cv2.GaussianBlur(np.asarray(power, np.float32), (0, 0), 1.5 * sigma))
+    strength = 2.0 * np.abs(wave)
+    by_chance = 2.0 * chance + np.float32(settings.floor)
+    standing = float(np.sqrt((weight * strength**2).sum() / (weight * by_chance**2).sum()))
+    # A set that stands out as a whole is believed more easily at each place.
+    share = float(np.interp(standing, settings.consistent, (0.0, 1.0)))
+    low, high = (a * (1.0 - share) + b * share for a, b in zip(settings.gate, settings.consistent_gate))
+    gate = smoothstep(strength / by_chance, low, high)
+    coarse_wavelength = _reduced(lines.wavelength_mm)
+    response = _response(coarse_wavelength, evidence.mm_per_pixel, settings)
+    tilt = settings.light * _tilt_across(ground, lines, evidence)
+    turn = settings.depth_per_shade + 2j * np.pi * tilt
+    per_shade = (coarse_wavelength / response / turn).astype(np.complex64)
+    height = (2.0 * wave * per_shade).astype(np.complex64)
+    return LineWave(height, gate, weight, by_chance * np.abs(per_shade), area, standing)
+
+
+def _locked(
+    ground: SkinGround, lines: CreaseSet, wave: LineWave, dynamic: Float32, calm: Float32, settings: LockSettings
+) -> LockedLines:
+    """Lines at rest from what the photo shows, (h', w') mm of it that its expression made, and 0..1 where that folds
+    the skin so little that one can tell."""
+    cap = ground.settings.cap(lines.name, lines.style)
+    measured = np.abs(wave.height) / np.float32(FUNDAMENTAL)
+    rest = np.clip(measured - dynamic, 0.0, cap) * calm
+    shape = lines.phase.shape
+    place = -wave.height / np.maximum(np.abs(wave.height), np.float32(1e-6))
+    gate = wave.gate
+    middle = lines.phase[lines.mask > 0.5]
+    if len(middle) and float(np.ptp(middle)) < settings.single:
+        # A fold that has no neighbours is not somebody else's that runs beside it.
+        gate = gate * (1.0 - smoothstep(np.abs(np.angle(place)) / (2.0 * np.pi), *settings.strays))
+    depth = _enlarged(rest, shape).clip(0.0, cap)
+    trust = _enlarged(gate * np.minimum(wave.trust * 1.25, 1.0), shape).clip(0.0, 1.0)
+    sure = gate * wave.trust
+    sigma = max(2.0, 0.5 * float(np.median(lines.wavelength_mm)) / np.sqrt(wave.area_mm2))
+    # Where the photo says nothing, lines keep to what their neighbours do, and farther away to their own place.
+    spread = _blurred(place * sure, 3.0 * sigma) + np.float32(0.02)
+    spread /= np.abs(spread) + np.float32(1e-6)
+    place = _blurred(place * sure + spread * (1.0 - sure), 0.7 * sigma)
+    real, imaginary = _enlarged(place.real, shape), _enlarged(place.imag, shape)
+    shift: Float32 = -np.arctan2(imaginary, real) / np.float32(2.0 * np.pi)
+    return LockedLines(shift, depth, trust)
+
+
+def _coarse_crop(lines: CreaseSet, values: Float32) -> tuple[slice, slice]:
+    """Where coarse ``values`` of a set lie in a coarse map."""
+    first, left = lines.rows.start // COARSE, lines.columns.start // COARSE
+    return slice(first, first + values.shape[0]), slice(left, left + values.shape[1])
+
+
+def _around(values: Float32, radius: float) -> Float32:
+    """The largest value within a radius, smoothed."""
+    size = 2 * max(1, round(radius)) + 1
+    grown = cv2.dilate(values, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.2 * size), np.float32)
+
+
+def _both_sides(name: str) -> str:
+    return name.removesuffix("_left").removesuffix("_right")
+
+
+def _gains(found: Sequence[tuple[CreaseSet, LineWave, Float32]], settings: LockSettings) -> dict[str, float]:
+    """How deep the photo's expression makes each set, over what mechanics gives; 1 where it tells nothing.
+
+    Both sides of a face are the same skin, and get the same gain.
+    """
+    sums: dict[str, NDArray[np.float64]] = {}
+    for lines, wave, expected in found:
+        where = wave.trust * (expected > settings.predicted_mm)
+        # Chance adds to the power of the wave.
+        real = np.sqrt(np.maximum(np.abs(wave.height) ** 2 - wave.chance**2, 0.0)) / FUNDAMENTAL
+        parts = [(where * real * expected).sum(), (where * expected**2).sum(), where.sum() * wave.area_mm2]
+        name = _both_sides(lines.name)
+        sums[name] = sums.get(name, np.zeros(3)) + np.array(parts, np.float64)
+    gains = {}
+    for name, (shown, given, area) in sums.items():
+        ratio = float(np.clip(shown / given, *settings.gains)) if given > 0.0 else 1.0
+        gains[name] = float(ratio ** (area / (area + settings.gain_mm2)))
+    return gains
+
+
+def _demodulated(shading: Float32, carrier: Float32, sigma: float) -> Complex64:
+    """G[shading exp(-2 pi i carrier)] on every COARSE-th texel."""
+    angle = np.float32(-2.0 * np.pi) * carrier
+    product = np.empty((*shading.shape, 2), np.float32)
+    np.cos(angle, out=product[..., 0])
+    np.sin(angle, out=product[..., 1])
+    product *= shading[..., None]
+    small = cv2.GaussianBlur(_reduced(product), (0, 0), sigma)
+    result: Complex64 = np.ascontiguousarray(small).view(np.complex64)[..., 0]
+    return result
+
+
+def _followed(wave: Complex64, tangent: Float32, length_mm: float) -> Complex64:
+    """Average along the lines, Gaussian; ``tangent`` (h', w', 2) texels per mm along a line."""
+    rows, columns = np.indices(wave.shape, dtype=np.float32)
+    both = np.ascontiguousarray(wave).view(np.float32).reshape(*wave.shape, 2)
+    total, weight = both.copy(), 1.0
+    for step in (-1.5, -0.75, 0.75, 1.5):
+        share = float(np.exp(-0.5 * step**2))
+        move = tangent * np.float32(step * length_mm)
+        total += share * cv2.remap(
+            both, columns + move[..., 0], rows + move[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        weight += share
+    total /= np.float32(weight)
+    result: Complex64 = np.ascontiguousarray(total).view(np.complex64)[..., 0]
+    return result
+
+
+def _along_lines(lines: CreaseSet, wavelength: float) -> Float32:
+    """(h', w', 2) coarse texels (x, y) per mm along the lines: where the phase stays and the length grows."""
+    phase_x, phase_y = _slopes(lines.phase)
+    along_x, along_y = _slopes(lines.along_mm)
+    area = phase_x * along_y - phase_y * along_x
+    # Nowhere faster than the distance of lines would have it: length may stand still at the patch's borders.
+    inverse = np.where(np.abs(area) > 1e-5, 1.0 / np.where(area == 0.0, 1.0, area), 0.0).astype(np.float32)
+    result = np.stack([-phase_y * inverse, phase_x * inverse], -1)
+    length = np.linalg.norm(result, axis=2, keepdims=True)
+    steepest = 1.0 / np.maximum(np.median(np.hypot(phase_x, phase_y)) * wavelength, 1e-6)
+    return np.asarray(result * np.minimum(1.0, 1.5 * steepest / np.maximum(length, 1e-9)), np.float32)
+
+
+def _slopes(values: Float32) -> tuple[Float32, Float32]:
+    """Differences per coarse texel along x and y; jumps count for nothing."""
+    small = cv2.resize(values, _small(values.shape), interpolation=cv2.INTER_NEAREST)
+    down, right = np.gradient(small)
+    limit = 4.0 * max(float(np.median(np.abs(down)) + np.median(np.abs(right))), 1e-9)
+    clipped = (np.where(np.abs(v) > limit, 0.0, v).astype(np.float32) for v in (right, down))
+    x, y = clipped
+    return x, y
+
+
+def _response(wavelength: Float32, mm_per_pixel: float, settings: LockSettings) -> Float32:
+    """Share of a wave's amplitude that blur and band leave."""
+    band = ShadingSettings()
+    low = max(band.low_mm, band.low_pixels * mm_per_pixel)
+    blur = low**2 + (SHARP_EDGE_PX * mm_per_pixel) ** 2
+    number = np.float32(-2.0 * np.pi**2) / wavelength**2
+    result = np.exp(number * blur) * (1.0 - np.exp(number * band.high_mm**2))
+    return np.asarray(np.maximum(result, settings.least_response), np.float32)
+
+
+def _tilt_across(ground: SkinGround, lines: CreaseSet, evidence: PhotoEvidence) -> Float32:
+    """(h', w') change of log luminance per slope across the lines, along growing phase."""
+    direction = np.stack([_reduced(np.ascontiguousarray(lines.direction[..., k])) for k in (0, 1)], -1)
+    if evidence.tilt is None:
+        return np.zeros(direction.shape[:2], np.float32)
+    area = ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)
+    cells = np.moveaxis(evidence.tilt[area], 2, 0)
+    texels = ground.frame.texels_of_cells(cells, area, lines.rows, lines.columns, ground.size)
+    tilt = np.stack([_reduced(layer) for layer in texels], -1)
+    result: Float32 = (tilt * direction).sum(2)
+    return result
+
+
+def _small(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(w', h') of a crop at coarse texels."""
+    return max(2, -(-shape[1] // COARSE)), max(2, -(-shape[0] // COARSE))
+
+
+def _reduced(values: Float32) -> Float32:
+    return np.asarray(cv2.resize(values, _small(values.shape), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _enlarged(values: Any, shape: tuple[int, ...]) -> Float32:
+    whole = cv2.resize(np.ascontiguousarray(values), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(whole, np.float32)
+
+
+def _blurred(values: Any, sigma: float) -> Complex64:
+    real = cv2.GaussianBlur(np.ascontiguousarray(values.real), (0, 0), sigma)
+    imaginary = cv2.GaussianBlur(np.ascontiguousarray(values.imag), (0, 0), sigma)
+    result: Complex64 = (real + 1j * imaginary).astype(np.complex64)
+    return result
