@@ -47,7 +47,7 @@ def measure(seed: int, size: int) -> dict[str, float]:
     sets = lay_out_creases(ground)
     maps = dynamic_maps(ground, sets, crease_depths(ground, sets))
     found = {"seconds": time.process_time() - started}
-    ruler = SkinRuler(ground)
+    ruler = SkinRuler(ground, model.topology)
     angles, each = [], []
     for key, (name, shown, strain) in enumerate(zip(KEY_EXPRESSION_NAMES[1:], maps, ground.strain)):
         quality = ruler.quality(shown, strain)
@@ -65,10 +65,7 @@ def measure(seed: int, size: int) -> dict[str, float]:
     rest = crease_depths(ground, sets, np.zeros_like(ground.strain[:1]), np.zeros_like(ground.weights[:1]))
     found["at neutral"] = float(np.abs(dynamic_maps(ground, sets, rest)).max())
     relief = pores(model.topology, head.neutral, size, seed=seed)
-    face = np.zeros(len(head.neutral))
-    face[model.topology.regions["face"]] = 1.0
-    on_face = ground.frame.texels_of_vertices(face, slice(0, size), slice(0, size), size) > 0.9
-    found["pores"] = 1e3 * float(relief[on_face].std())
+    found["pores"] = 1e3 * float(relief[ruler.face].std())
     return found
 
 

@@ -46,7 +46,7 @@ SLIT_FREE_MM = 1.0
 SLIT_FULL_MM = 2.4
 WAVELENGTH_RANGE = (0.4, 1.8)
 """Local distances between lines are kept within these multiples of the style's."""
-DEPTH_RANGE = (0.05, 1.35)
+DEPTH_RANGE = (0.05, 1.25)
 """Chance makes no line deeper than this times its depth, and takes none away altogether."""
 NEGLIGIBLE_MASK = 0.004
 CURVE_STEPS = 96

@@ -14,11 +14,11 @@ from .phase import forks
 
 Float32 = NDArray[np.float32]
 
-FOREHEAD = CreaseStyle(7.7, 0.95, 0.80, onset=0.02, exponent=1.0, roundness=0.20, variation=0.35,
+FOREHEAD = CreaseStyle(7.7, 1.05, 0.90, onset=0.02, exponent=1.0, roundness=0.20, variation=0.25,
                        variation_mm=22.0, meander=0.20)  # fmt: skip
 FOREHEAD_FINE = CreaseStyle(2.8, 0.16, 0.13, onset=0.08, exponent=1.0, roundness=0.15, variation=1.1,
                             variation_mm=9.0, meander=0.30, aging=1.6)  # fmt: skip
-GLABELLA = CreaseStyle(9.8, 1.15, 0.95, onset=0.02, exponent=1.0, roundness=0.16, variation=0.3,
+GLABELLA = CreaseStyle(9.8, 1.25, 1.10, onset=0.02, exponent=1.0, roundness=0.18, variation=0.15,
                        variation_mm=16.0, meander=0.07)  # fmt: skip
 GLABELLA_FINE = CreaseStyle(2.6, 0.12, 0.20, onset=0.05, roundness=0.15, variation=0.8, variation_mm=8.0,
                             meander=0.25, aging=1.6)  # fmt: skip
@@ -80,8 +80,9 @@ def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Fl
     s = np.arange(length) - HALF_FOREHEAD_MM
     table = np.zeros((MOST_LINES, length), np.float32)
     for line in range(MOST_LINES):
-        main = line in (1, 2) or rng.random() < (0.7 if line in (0, 3) else 0.3)
-        strength = rng.uniform(0.8, 1.0) if main else rng.uniform(0.25, 0.5)
+        main = line in (1, 2) or rng.random() < (0.8 if line in (0, 3) else 0.4)
+        strength = rng.uniform(0.85, 1.0) if main else rng.uniform(0.25, 0.5)
+        strength *= 1.0 - 0.45 * smoothstep(line, 2.5, 6.0)
         reach = rng.uniform(30.0, 46.0, 2) if main else rng.uniform(8.0, 26.0, 2)
         centre = rng.normal(0.0, 3.0) if main else rng.uniform(-20.0, 20.0)
         right, left = centre - reach[0], centre + reach[1]
@@ -96,22 +97,22 @@ def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Fl
 
 def glabella(ground: SkinGround) -> list[CreaseSet]:
     """Two frown lines between the brows, leaning a little, and finer ones beside them."""
-    patch = ground.patch("glabella", x=(-18.0, 18.0), y=(4.0, 58.0))
+    patch = ground.patch("glabella", x=(-22.0, 22.0), y=(4.0, 58.0))
     rng = patch.rng
     x, y = patch.x - np.float32(rng.normal(0.0, 0.5)), patch.y
     # Lines 0 and 1, half a gap from the middle; the gap opens upwards.
-    gap = FROWN_GAP_MM + (0.16 + 0.05 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
+    gap = FROWN_GAP_MM + (0.09 + 0.04 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
     phase = x / gap + 0.5
     ends = 33.0 + 3.0 * rng.standard_normal(2)
     high = np.where(x < 0.0, ends[0], ends[1])
-    mask = bump(y, 14.0, high, 6.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.66 * gap, 1.15 * gap))
+    mask = bump(y, 14.0, high, 6.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.7 * gap, 1.5 * gap))
     lines = patch.crease_set(GLABELLA, phase, y, mask)
     return [lines, patch.finer(lines, GLABELLA_FINE, "glabella_fine", 3, 0.4)]
 
 
 def nasion(ground: SkinGround) -> CreaseSet:
     """One or two lines across the root of the nose."""
-    patch = ground.patch("nasion", x=(-18.0, 18.0), y=(-6.0, 22.0), z=(5.0, 100.0))
+    patch = ground.patch("nasion", x=(-20.0, 20.0), y=(-6.0, 22.0), z=(5.0, 100.0))
     x, y = patch.x, patch.y
-    mask = (1.0 - smoothstep(np.abs(x), 7.0, 13.0)) * bump(y, 2.0, 14.0, 3.0, 4.0)
+    mask = (1.0 - smoothstep(np.abs(x), 7.0, 15.0)) * bump(y, 1.0, 14.0, 3.0, 4.0)
     return patch.crease_set(NASION, (y - 8.0 - 0.02 * x**2) / 6.0, x, mask)

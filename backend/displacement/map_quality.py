@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mesh.topology import Topology
 from .crease_ground import SkinGround
 from .strain import principal
 
@@ -29,9 +30,9 @@ LEAST_VALLEY_MM = 0.10
 
 
 class MapQuality(NamedTuple):
-    """Of one map of an expression, over the whole UV square.
+    """Of one map of an expression.
 
-    depth_mm         99.8 minus 0.2 percentile
+    depth_mm         99.8 minus 0.2 percentile of the face (not of scalp, ears and neck)
     slope_degrees    99.9 percentile of the slope on the face at rest
     pits             texels more than 0.1 mm off the median of their 3 x 3 neighbours
     near_slit_um     greatest displacement within 1 mm of the slits of lids and lips
@@ -48,7 +49,7 @@ class MapQuality(NamedTuple):
 class SkinRuler:
     """What is measured once per head: lengths, distances to slits."""
 
-    def __init__(self, ground: SkinGround) -> None:
+    def __init__(self, ground: SkinGround, topology: Topology) -> None:
         self.ground = ground
         frame, size = ground.frame, ground.size
         everywhere = slice(0, size)
@@ -57,6 +58,9 @@ class SkinRuler:
         self.metric = metric * np.float32(frame.size / size)
         near = np.stack([frame.lid_mm, frame.lip_mm], 1)
         self.near_slit = frame.texels_of_vertices(near, everywhere, everywhere, size).min(2) < NEAR_SLIT_MM
+        face = np.zeros(len(frame.places), np.float32)
+        face[topology.regions["face"]] = 1.0
+        self.face = frame.texels_of_vertices(face, everywhere, everywhere, size) > 0.5
         self.places = frame.texels_of_vertices(ground.canonical, everywhere, everywhere, size)
 
     def gradient(self, height: Floats) -> tuple[Float32, Float32]:
@@ -71,7 +75,7 @@ class SkinRuler:
         height = np.asarray(height, np.float32)
         first, second = self.gradient(height)
         slope = np.hypot(first, second)
-        low, high = np.percentile(height, RANGE_PERCENT)
+        low, high = np.percentile(height[self.face], RANGE_PERCENT)
         median = cv2.medianBlur(height, 3)
         return MapQuality(
             depth_mm=float(high - low),
@@ -97,7 +101,7 @@ class SkinRuler:
         cosine = np.abs(np.cos(turn) * axis[..., 0] + np.sin(turn) * axis[..., 1])[chosen]
         return np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))).astype(np.float32)
 
-    def forehead_spacing(self, height: Floats, stretch: Float32 | None = None) -> tuple[float, float]:
+    def forehead_spacing(self, height: Floats) -> tuple[float, float]:
         """Median distance (mm, at rest) between neighbouring lines of a raised forehead, and their number.
 
         Along every column of texels in the middle of the forehead: valleys at least 0.1 mm below the higher of the

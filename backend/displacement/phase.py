@@ -25,7 +25,7 @@ HELD = 1e-6
 """Weight that holds the free constant."""
 MEAN_OF_PROFILE = 0.62
 """Mean of the profile's x over a period, for usual exponents and roundness."""
-FOOTPRINT = 1.1
+FOOTPRINT = 1.5
 """Texels that a valley's bottom is wide at least."""
 ROUNDNESS_TABLE = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.5, 2.5)
 
