@@ -8,10 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .displacement.canonical import has_canonical_places
+from .displacement.make_detail import DetailInputs, DetailSettings, make_detail
+from .displacement.sources import DEFAULT_SIZE, DEFAULT_SOURCE
+from .dynamic_detail.detail_maps import DetailMaps
 from .errors import Cancelled, SeveralFacesFound
 from .face_model.base import FaceModel, HeadGeometry
 from .face_model.load import load_face_model
@@ -20,6 +25,7 @@ from .head import record as entries
 from .head.blender_export import export_with_blender, require_blender
 from .head.bundle import TEXTURES, refuse_existing, refuse_unless_bundle, write_record
 from .head.bundle_files import MATERIAL_FILES, write_images, write_shape
+from .head.detail_files import write_detail
 from .head.memory import peak_memory_mb
 from .head.output_folder import whole_folder
 from .head.preview import PhotoView, PreviewSettings, finish_preview, prepare_preview
@@ -27,6 +33,7 @@ from .head.scale import HeadScale, estimate_scale
 from .photo.exif import focal_px_of
 from .photo.landmarks import Face, LandmarkDetector
 from .photo.load import Photo, load_photo
+from .texture.skin_in_photo import SkinInPhoto, skin_in_photo
 from .texture.textures import Textures, TextureSettings, make_textures
 
 Progress = Callable[[str, float], None]
@@ -34,10 +41,12 @@ Cancel = Callable[[], bool]
 
 # Stages in order, with their share of the time on two cores.
 STAGES: Mapping[str, float] = {
-    "photo": 0.02, "networks": 0.05, "landmarks": 0.04, "face model": 0.02, "fit": 0.04, "head": 0.22,
-    "textures": 0.48, "preview": 0.08, "write": 0.05,
+    "photo": 0.02, "networks": 0.04, "landmarks": 0.03, "face model": 0.02, "fit": 0.03, "head": 0.18,
+    "textures": 0.36, "detail": 0.23, "preview": 0.04, "write": 0.05,
 }  # fmt: skip
 EXPORT_SHARE = 3.0  # seconds in Blender per second before
+NO_DETAIL = "none"
+OTHER_TOPOLOGY = "Dynamic detail exists for the built-in face model only: this head has none."
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,9 @@ class ReconstructRequest:
     focal_length_mm : 35 mm equivalent by the diagonal, as EXIF has it, or None: the photo's own, else estimated
     model : a face model's file, or None for the built-in one
     texture_size : pixels of the skin texture's side
+    detail : one of displacement.sources.SOURCES, who makes the displacement maps; "none" for a head without
+    detail_size : pixels of the displacement maps' side, 512, 1024 or 2048
+    age_years : the person's, or None: as old as the skin looks
     exports : of "blend", "fbx", "glb"
     overwrite : replace ``output`` if it is a head bundle that nobody has changed
     models_dir : folder with the landmark networks, or None for the cache
@@ -64,6 +76,9 @@ class ReconstructRequest:
     focal_length_mm: float | None = None
     model: Path | None = None
     texture_size: int = 2048
+    detail: str = DEFAULT_SOURCE
+    detail_size: int = DEFAULT_SIZE
+    age_years: float | None = None
     exports: tuple[str, ...] = ()
     overwrite: bool = False
     models_dir: Path | None = None
@@ -83,10 +98,10 @@ class ReconstructResult(NamedTuple):
 class _Clock:
     """Times stages, reports progress, and stops between stages when asked to."""
 
-    def __init__(self, progress: Progress | None, cancel: Cancel | None, exports: bool) -> None:
+    def __init__(self, progress: Progress | None, cancel: Cancel | None, exports: bool, detail: bool) -> None:
         self._progress = progress
         self._cancel = cancel
-        self._whole = 1.0 + (EXPORT_SHARE if exports else 0.0)
+        self._whole = 1.0 + (EXPORT_SHARE if exports else 0.0) - (0.0 if detail else STAGES["detail"])
         self._done = 0.0
         self._start = time.perf_counter()
         self._running: tuple[str, float] | None = None
@@ -149,7 +164,7 @@ def reconstruct(
     ------
     FaceError : see errors.py; nothing has been written and nothing that existed has changed
     """
-    clock = _Clock(progress, cancel, bool(request.exports))
+    clock = _Clock(progress, cancel, bool(request.exports), request.detail != NO_DETAIL)
     if request.exports:
         require_blender()
     may_replace = refuse_unless_bundle if request.overwrite else refuse_existing
@@ -193,24 +208,65 @@ def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str,
         shape_written = pool.submit(write_shape, folder, fit, model, head)
         with clock.stage("textures"):
             texture_settings = TextureSettings(size=request.texture_size)
+            skin = _skin_in_photo(photo, fit, model, head, chosen.face, texture_settings)
             textures = make_textures(
-                photo.pixels, fit, model.topology, head, chosen.face.landmarks, texture_settings, model.embedding
+                photo.pixels, fit, model.topology, head, chosen.face.landmarks, texture_settings, prepared=skin
             )
+        skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
+        shown = pool.submit(lambda: finish_preview(drawn.result(), skins))
+        detail = _detail(request, clock, DetailInputs(
+            skin, head, model.blendshape_names, fit.expression, _seed(photo, chosen)
+        ))  # fmt: skip
         with clock.stage("preview"):
-            skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
-            preview = finish_preview(drawn.result(), skins)
+            preview = shown.result()
         with clock.stage("write"):
             images = {name: getattr(textures, name) for name in TEXTURES}
             write_images(folder, photo.pixels, images, preview, request.threads)
             shape_written.result()
-            stages = {"fit": FitSettings(), "texture": texture_settings}
-            record = _record(request, photo, chosen, model, fit, focal_source, scale, textures, stages)
+            stages = {"fit": FitSettings(), "texture": texture_settings, **detail.settings}
+            record = _record(request, photo, chosen, model, fit, focal_source, scale, textures, detail, stages)
+            if detail.maps is not None:
+                record["detail"] = write_detail(folder, detail.maps, request.threads)
             written = write_record(folder, record | {"timings": clock.timings()})
     if request.exports:
         with clock.stage("blender"):
             export_with_blender(folder, request.exports, clock.cancelled)
             written = write_record(folder, record | {"timings": clock.timings()})
     return written
+
+
+def _skin_in_photo(
+    photo: Photo, fit: Fit, model: FaceModel, head: HeadGeometry, face: Face, settings: TextureSettings
+) -> SkinInPhoto:
+    """What textures and detail both begin with: they look at the photo through the same eyes."""
+    return skin_in_photo(
+        photo.pixels, fit, model.topology, head, face.landmarks, settings.size, model.embedding,
+        settings.unwrap, settings.mask,
+    )  # fmt: skip
+
+
+class _Detail(NamedTuple):
+    """``maps``: None for a head without detail; ``settings``: of the stage, by its name, where it ran."""
+
+    maps: DetailMaps | None = None
+    settings: Mapping[str, DetailSettings] = MappingProxyType({})
+    warnings: tuple[str, ...] = ()
+
+
+def _detail(request: ReconstructRequest, clock: _Clock, inputs: DetailInputs) -> _Detail:
+    """The detail that was asked for, as far as the head can have any."""
+    if request.detail == NO_DETAIL:
+        return _Detail()
+    with clock.stage("detail"):
+        if not has_canonical_places(inputs.photo.surface.topology):
+            return _Detail(warnings=(OTHER_TOPOLOGY,))
+        settings = DetailSettings(request.detail_size, request.detail, request.age_years)
+        return _Detail(make_detail(inputs, settings, request.threads), {"detail": settings})
+
+
+def _seed(photo: Photo, chosen: _Chosen) -> int:
+    """Of chance in the detail: every face of every photo has its own, and always the same."""
+    return int(photo.sha256[:8], 16) + chosen.number
 
 
 def _scaled(fit: Fit, head: HeadGeometry, factor: float) -> tuple[Fit, HeadGeometry]:
@@ -267,11 +323,12 @@ def _record(
     focal_source: str,
     scale: HeadScale,
     textures: Textures,
+    detail: _Detail,
     stages: Mapping[str, Any],
 ) -> dict[str, Any]:
     """head.json without timings and files."""
     height, width = photo.pixels.shape[:2]
-    sources = (photo, chosen, model, fit, scale, textures)
+    sources = (photo, chosen, model, fit, scale, textures, detail)
     seen = 100.0 * float(np.mean(textures.visibility)) / 255.0
     return {
         **entries.head_of_record(),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .cli_terminal import Terminal
+from .displacement.sources import AGES, DEFAULT_SIZE, DEFAULT_SOURCE, SIZES, SOURCES
 
 EXAMPLES = """\
 examples:
@@ -14,6 +15,7 @@ examples:
   facewright reconstruct portrait.jpg -o head --blend --fbx --glb --overwrite
   facewright reconstruct group.jpg -o second --face 2
   facewright reconstruct scan.png -o head --focal-length-mm 85 --texture-size 4096
+  facewright reconstruct portrait.jpg -o head --detail-size 2048 --age 62
   facewright reconstruct portrait.jpg -o head --model facescape_bilinear_v1.6.npz
 
 On stdout one JSON line: {"bundle": FOLDER, "files": {...}, "seconds": {...}, "peak_memory_mb": ..., "residual":
@@ -45,6 +47,14 @@ def texture_size(text: str) -> int:
     return value
 
 
+def age_years(text: str) -> float:
+    """Years of age that a person may have, for argparse."""
+    value = float(text)
+    if not AGES[0] <= value <= AGES[1]:
+        raise argparse.ArgumentTypeError(f"{text} is not an age from {AGES[0]:.0f} to {AGES[1]:.0f} years")
+    return value
+
+
 def add_reconstruct(verbs: Any) -> None:
     """Add the verb to argparse's subparsers."""
     verb = verbs.add_parser(
@@ -69,6 +79,31 @@ def add_reconstruct(verbs: Any) -> None:
     verb.add_argument(
         "--texture-size", type=texture_size, default=2048, metavar="N", help="pixels of the skin's texture (2048)"
     )
+    detail = verb.add_mutually_exclusive_group()
+    detail.add_argument(
+        "--detail",
+        choices=SOURCES,
+        default=DEFAULT_SOURCE,
+        metavar="SOURCE",
+        help="how wrinkles are made: "
+        + "; ".join(f"{name}, {how}" for name, how in SOURCES.items())
+        + f" (default: {DEFAULT_SOURCE})",
+    )
+    detail.add_argument("--no-detail", action="store_true", help="a head without dynamic detail")
+    verb.add_argument(
+        "--detail-size",
+        type=int,
+        choices=SIZES,
+        default=DEFAULT_SIZE,
+        metavar="N",
+        help=f"pixels of the displacement maps: {', '.join(map(str, SIZES))} (default: {DEFAULT_SIZE})",
+    )
+    verb.add_argument(
+        "--age",
+        type=age_years,
+        metavar="YEARS",
+        help="the person's age, which decides how deep wrinkles come (default: as the skin in the photo looks)",
+    )
     verb.add_argument("--blend", action="store_true", help="also head.blend (needs bpy)")
     verb.add_argument("--fbx", action="store_true", help="also head.fbx (needs bpy)")
     verb.add_argument("--glb", action="store_true", help="also head.glb, glTF (needs bpy)")
@@ -87,6 +122,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> None:
         focal_length_mm=options.focal_length_mm,
         model=options.model,
         texture_size=options.texture_size,
+        detail="none" if options.no_detail else options.detail,
+        detail_size=options.detail_size,
+        age_years=options.age,
         exports=tuple(kind for kind in ("blend", "fbx", "glb") if getattr(options, kind)),
         overwrite=options.overwrite,
     )
