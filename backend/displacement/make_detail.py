@@ -28,6 +28,7 @@ from .crease_ground import SkinGround
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
 from .line_lock import LockSettings, lock_lines
 from .mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
+from .mesoscopic import MesoscopicSettings, mesoscopic_relief
 from .pores import PoreSettings, pores
 from .settings import SkinSettings
 from .shading_detail import ShadingSettings, photo_evidence
@@ -52,6 +53,7 @@ class DetailSettings:
     age_years: float | None = None
     shading: ShadingSettings = field(default_factory=ShadingSettings)
     lock: LockSettings = field(default_factory=LockSettings)
+    mesoscopic: MesoscopicSettings = field(default_factory=MesoscopicSettings)
     pores: PoreSettings = field(default_factory=PoreSettings)
 
     def __post_init__(self) -> None:
@@ -162,7 +164,9 @@ def _from_mechanics(
     """Wrinkles from strain, along the lines that the photo shows; and these lines at rest."""
     locked = lock_lines(ground, sets, evidence, inputs.expression, settings.lock)
     dynamic = dynamic_maps(ground, sets, crease_depths(ground, sets), locked)
-    return _Relief(locked_static(ground, sets, locked), dynamic, {"lines": _lines_entry(locked)})
+    static = locked_static(ground, sets, locked)
+    static += mesoscopic_relief(ground, sets, evidence, static, inputs.expression, settings.mesoscopic)
+    return _Relief(static, dynamic, {"lines": _lines_entry(locked)})
 
 
 def _lines_entry(locked: dict[str, LockedLines]) -> dict[str, Any]:
