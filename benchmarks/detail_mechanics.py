@@ -49,7 +49,7 @@ def measure(seed: int, size: int) -> dict[str, float]:
     found = {"seconds": time.process_time() - started}
     ruler = SkinRuler(ground, model.topology)
     angles, each = [], []
-    for key, (name, shown, strain) in enumerate(zip(KEY_EXPRESSION_NAMES[1:], maps, ground.strain)):
+    for name, shown, strain in zip(KEY_EXPRESSION_NAMES[1:], maps, ground.strain):
         quality = ruler.quality(shown, strain)
         each.append(quality)
         angles.append(quality.angles)

@@ -9,9 +9,9 @@ How to make a crease set:
 
 ``patch.x, y, z`` are canonical places of the patch's texels (x is lateral, positive outwards, where a side is
 given), ``patch.lid_mm``, ``patch.lip_mm`` distances to the slits on the person's own head. The phase counts lines:
-valleys at whole numbers. Direction and distance of the lines follow from its gradient in the head's own metric. Lines
-that follow the strain get phase and length from ``patch.follow``. Meander, variation of depth, forks and the fading
-where the phase is pinched are added by ``crease_set``; finer lines between the lines by ``patch.finer``.
+valleys at whole numbers. Direction and distance of the lines follow from its gradient in the head's own metric.
+Lines that follow the strain get phase and length from ``patch.follow``. Meander, variation of depth, forks and the
+fading where the phase is pinched are added by ``crease_set``; finer lines between the lines by ``patch.finer``.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ class Patch:
         return result
 
     def follow(self, poses: Sequence[Mapping[str, float]], prior: Float32, prior_weight: float,
-               spacing_mm: float | Floats, weight: Floats, smoothing: float = 3.0
+               spacing_mm: float, weight: Floats, smoothing: float = 3.0
                ) -> tuple[Float32, Float32]:  # fmt: skip
         """Phase (cycles) and length (mm) of lines across the compression of some expressions, (h, w) each.
 
@@ -262,7 +262,7 @@ class Patch:
         poses : blendshape name -> weight; their compressions add up
         prior : (hc, wc, 2) direction across the lines that anatomy expects; it also says which way phase grows
         prior_weight : compression that the prior counts for
-        spacing_mm : distance between the lines at rest, (hc, wc) or a number
+        spacing_mm : distance between the lines at rest
         weight : (hc, wc) how much a cell counts; cells that count for nothing are smoothly continued
         smoothing : cells
         """
@@ -356,20 +356,24 @@ def cropped(lines: CreaseSet) -> CreaseSet:
     return lines._replace(
         rows=slice(top + inner[0].start, top + inner[0].stop),
         columns=slice(left + inner[1].start, left + inner[1].stop),
-        **{
-            name: np.ascontiguousarray(getattr(lines, name)[inner])
-            for name in ("phase", "along_mm", "mask", "wavelength_mm", "direction", "depth")
-        },
+        phase=np.ascontiguousarray(lines.phase[inner]),
+        along_mm=np.ascontiguousarray(lines.along_mm[inner]),
+        mask=np.ascontiguousarray(lines.mask[inner]),
+        wavelength_mm=np.ascontiguousarray(lines.wavelength_mm[inner]),
+        direction=np.ascontiguousarray(lines.direction[inner]),
+        depth=np.ascontiguousarray(lines.depth[inner]),
     )
 
 
 def main_axis(tensor: Floats) -> Float32:
     """(..., 2) unit axis of the greatest eigenvalue of symmetric tensors (..., 3): T11, T22, T12."""
     turn = 0.5 * np.arctan2(2.0 * tensor[..., 2], tensor[..., 0] - tensor[..., 1])
-    return np.stack([np.cos(turn), np.sin(turn)], -1).astype(np.float32)
+    axis: Float32 = np.stack([np.cos(turn), np.sin(turn)], -1).astype(np.float32)
+    return axis
 
 
 def smoothed_area(fields: Float32, sigma: float) -> Float32:
     """(hc, wc, C) smoothed by a Gaussian of ``sigma`` cells."""
     down, over = gaussian_matrix(fields.shape[0], sigma), gaussian_matrix(fields.shape[1], sigma)
-    return np.einsum("ij,jkc,lk->ilc", down, fields, over, optimize=True).astype(np.float32)
+    result: Float32 = np.einsum("ij,jkc,lk->ilc", down, fields, over, optimize=True)
+    return result

@@ -82,7 +82,7 @@ def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Fl
     for line in range(MOST_LINES):
         main = line in (1, 2) or rng.random() < (0.8 if line in (0, 3) else 0.4)
         strength = rng.uniform(0.85, 1.0) if main else rng.uniform(0.25, 0.5)
-        strength *= 1.0 - 0.45 * smoothstep(line, 2.5, 6.0)
+        strength *= float(np.interp(line, (2.5, 6.0), (1.0, 0.55)))
         reach = rng.uniform(30.0, 46.0, 2) if main else rng.uniform(8.0, 26.0, 2)
         centre = rng.normal(0.0, 3.0) if main else rng.uniform(-20.0, 20.0)
         right, left = centre - reach[0], centre + reach[1]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from ..mesh.topology import Topology
 from .crease_ground import SkinGround
@@ -36,7 +37,7 @@ class MapQuality(NamedTuple):
     slope_degrees    99.9 percentile of the slope on the face at rest
     pits             texels more than 0.1 mm off the median of their 3 x 3 neighbours
     near_slit_um     greatest displacement within 1 mm of the slits of lids and lips
-    angles           (n,) degrees between wrinkle normal and compression axis, at texels that are wrinkled and squeezed
+    angles           (n,) degrees between wrinkle normal and compression axis, where skin is wrinkled and squeezed
     """
 
     depth_mm: float
@@ -99,7 +100,8 @@ class SkinRuler:
         turn = 0.5 * np.arctan2(2.0 * blurred(first * second), blurred(first**2) - blurred(second**2))
         chosen = (compression > CLEAR_COMPRESSION) & (slope > CLEAR_SLOPE)
         cosine = np.abs(np.cos(turn) * axis[..., 0] + np.sin(turn) * axis[..., 1])[chosen]
-        return np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))).astype(np.float32)
+        angles: Float32 = np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))).astype(np.float32)
+        return angles
 
     def forehead_spacing(self, height: Floats) -> tuple[float, float]:
         """Median distance (mm, at rest) between neighbouring lines of a raised forehead, and their number.
@@ -125,6 +127,4 @@ class SkinRuler:
 
 def valleys(line: Float32, least: float) -> NDArray[np.intp]:
     """Places of minima of a line (n,) that lie at least ``least`` below the ridges on both of their sides."""
-    from scipy.signal import find_peaks
-
     return np.asarray(find_peaks(-line, prominence=least)[0], np.intp)

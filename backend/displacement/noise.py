@@ -48,10 +48,12 @@ class LineNoise:
         return found.real.copy(), found.imag.copy()
 
 
-def between_lines(table: NDArray[Any], line: NDArray[np.floating[Any]], place: NDArray[np.floating[Any]]
+def between_lines(table: NDArray[Any], line: NDArray[Any], place: NDArray[Any]
                   ) -> NDArray[Any]:  # fmt: skip
-    """Values of a periodic table (lines, n) at lines (phase) and places in 0..n: a smooth blend from one line to the
-    next, linear along them."""
+    """Values of a periodic table (lines, n) at lines (phase) and places 0..n.
+
+    Smoothly blended from one line to the next, linear along them.
+    """
     count, width = table.shape
     row = np.floor(line)
     share = np.asarray(line - row, np.float32)
@@ -70,7 +72,8 @@ def between_lines(table: NDArray[Any], line: NDArray[np.floating[Any]], place: N
     high = flat[second + column]
     high += step * (flat[second + following] - high)
     low += share * (high - low)
-    return low
+    result: NDArray[Any] = low
+    return result
 
 
 def _smooth(rng: np.random.Generator, count: int) -> NDArray[np.complex128]:
@@ -84,4 +87,5 @@ def _smooth(rng: np.random.Generator, count: int) -> NDArray[np.complex128]:
     near, far = 4.0 - 6.0 * distance**2 + 3.0 * distance**3, np.maximum(2.0 - distance, 0.0) ** 3
     kernel = np.where(distance < 1.0, near, far) / 6.0
     result: NDArray[np.complex128] = np.fft.ifft(np.fft.fft(pulses, axis=1) * np.fft.fft(kernel), axis=1)
-    return result / result.real.std()
+    result /= result.real.std()
+    return result

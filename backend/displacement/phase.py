@@ -30,7 +30,7 @@ FOOTPRINT = 1.5
 ROUNDNESS_TABLE = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.5, 2.5)
 
 
-def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats, spacing_mm: Floats,
+def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats, spacing_mm: float,
               weight: Floats) -> tuple[Float32, Float32]:  # fmt: skip
     """Phase (cycles) and length along the lines (mm) whose gradients are ``direction / spacing`` and its normal.
 
@@ -39,7 +39,7 @@ def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats,
     frame : of the head
     area : rows and columns of cells, (hc, wc)
     direction : (hc, wc, 2) unit vectors across the lines, tangent axes
-    spacing_mm : (hc, wc) or a number, distance between lines at rest
+    spacing_mm : distance between lines at rest
     weight : (hc, wc) >= 0, how much a cell counts
 
     Returns
@@ -60,7 +60,7 @@ def fit_phase(frame: LatticeFrame, area: tuple[slice, slice], direction: Floats,
     first = sp.diags(root / a) @ step_u
     second = sp.diags(root / c) @ (step_v - sp.diags(b / a) @ step_u)
     d = np.asarray(direction, np.float64).reshape(-1, 2)
-    inverse = root / np.broadcast_to(spacing_mm, np.shape(weight)).reshape(-1)
+    inverse = root / spacing_mm
     wanted = np.stack([d[:, 0] * inverse, -d[:, 1] * root], 1), np.stack([d[:, 1] * inverse, d[:, 0] * root], 1)
     system = first.T @ first + second.T @ second
     system += SMOOTHNESS**2 * (step_u.T @ step_u + step_v.T @ step_v) + HELD**2 * sp.eye(len(ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,13 +38,15 @@ class SkinSettings:
 
     def pitch(self, style: CreaseStyle) -> float:
         """mm between lines of a style on this skin: buckling gets wider with the layer that buckles."""
-        return style.wavelength_mm * self.wavelength_factor * self.thickness**0.5
+        return style.wavelength_mm * self.wavelength_factor * math.sqrt(self.thickness)
 
     def gain(self, name: str, style: CreaseStyle) -> float:
         """Share of the depth of length conservation that a set shows on this skin."""
-        return style.gain * self.aging**style.aging * self.gains.get(name, 1.0)
+        return style.gain * self._person(name, style)
 
     def cap(self, name: str, style: CreaseStyle) -> float:
         """mm, the greatest depth of a set on this skin."""
-        person = self.aging**style.aging * self.gains.get(name, 1.0)
-        return style.cap_mm * person**0.5 * self.thickness**0.25
+        return style.cap_mm * math.sqrt(self._person(name, style)) * math.pow(self.thickness, 0.25)
+
+    def _person(self, name: str, style: CreaseStyle) -> float:
+        return math.pow(self.aging, style.aging) * self.gains.get(name, 1.0)

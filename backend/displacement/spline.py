@@ -13,7 +13,7 @@ GHOST_NODES = 5
 """Nodes beyond an edge after which a spline has forgotten them (the influence falls by 3.7 per node)."""
 
 
-def _basis(count: int, at: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _basis(count: int, at: NDArray[Any]) -> NDArray[np.float64]:
     """(len(at), count + 2) uniform cubic B-spline weights of coefficients -1 .. count."""
     place = np.clip(np.asarray(at, np.float64), 0.0, count - 1.0)
     cell = np.minimum(place.astype(np.intp), count - 2)

@@ -27,11 +27,10 @@ LARGEST_STRETCH = 20.0
 
 def expression_heads(neutral: Floats, blendshapes: Floats, weights: Floats) -> Float32:
     """(K, V, 3) mm: heads that show K expressions; neutral (V, 3), blendshapes (E, V, 3), weights (K, E)."""
-    used = np.flatnonzero(np.any(np.asarray(weights) != 0.0, axis=0))
+    used = np.flatnonzero(np.abs(np.asarray(weights)).max(axis=0))
     small = np.asarray(blendshapes)[used].astype(np.float32).reshape(len(used), np.size(neutral))
     offsets = np.asarray(weights)[:, used].astype(np.float32) @ small
-    heads: Float32 = offsets.reshape(len(offsets), -1, 3) + np.asarray(neutral, np.float32)
-    return heads
+    return np.asarray(offsets.reshape(len(offsets), -1, 3) + np.asarray(neutral, np.float32), np.float32)
 
 
 def key_strain(frame: LatticeFrame, heads: Floats, smoothing: float = SMOOTHING_CELLS) -> Float32:

@@ -1,8 +1,8 @@
 """HiFace's pair of dynamic maps, compressed and stretched skin, from the maps of the 19 key expressions.
 
-HiFace Eq. (9): D_dyn = t+ D_com + t- D_str, with t+ = max(0, t), t- = max(0, -t) of the vertex tension t (Eq. 8). For
-given tension and displacement of the key expressions the best pair is a linear least squares problem at every texel.
-At any texel an expression either compresses or stretches, never both, so the two unknowns part:
+HiFace Eq. (9): D_dyn = t+ D_com + t- D_str, with t+ = max(0, t), t- = max(0, -t) of the vertex tension t (Eq. 8).
+For given tension and displacement of the key expressions the best pair is a linear least squares problem at every
+texel. There, an expression either compresses or stretches, never both, so the two unknowns part:
 
     D_com = sum_i t+_i D_i / (sum_i t+_i^2 + rho),    D_str = sum_i t-_i D_i / (sum_i t-_i^2 + rho)
 
