@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ARKIT_NAMES", "BACKEND_PARENT", "KEY_EXPRESSIONS", "BundleInvalid", "Density", "FaceError", "Head",
-    "MissingDependency", "OutputUnwritable", "PhotoCamera", "TopologyMismatch", "cache_dir", "fragments",
-    "read_head", "reduce_head", "refuse_unless_untouched", "remove_partial", "vertex_normals", "worker_module",
+    "ARKIT_NAMES", "BACKEND_PARENT", "DETAIL_SOURCES", "KEY_EXPRESSIONS", "TENSION_UNIT", "BundleInvalid",
+    "Density", "FaceError", "Head", "HeadDetail", "MissingDependency", "OutputUnwritable", "PhotoCamera",
+    "TopologyMismatch", "cache_dir", "fragments", "read_head", "reduce_head", "refuse_unless_untouched",
+    "remove_partial", "vertex_normals", "worker_module",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -27,6 +28,8 @@ _config = import_module(f"{BACKEND}.config")
 _errors = import_module(f"{BACKEND}.errors")
 _face_model = import_module(f"{BACKEND}.face_model.base")
 _bundle = import_module(f"{BACKEND}.head.bundle")
+_detail_masks = import_module(f"{BACKEND}.head.detail_masks")
+_detail_sources = import_module(f"{BACKEND}.displacement.sources")
 _key_expressions = import_module(f"{BACKEND}.face_model.key_expressions")
 _level_of_detail = import_module(f"{BACKEND}.mesh.level_of_detail")
 _normals = import_module(f"{BACKEND}.mesh.normals")
@@ -40,8 +43,11 @@ MissingDependency = _errors.MissingDependency
 OutputUnwritable = _errors.OutputUnwritable
 TopologyMismatch = _errors.TopologyMismatch
 
+DETAIL_SOURCES: Mapping[str, str] = _detail_sources.SOURCES
 ARKIT_NAMES: tuple[str, ...] = _face_model.ARKIT_NAMES
 KEY_EXPRESSIONS: Mapping[str, Mapping[str, float]] = _key_expressions.KEY_EXPRESSIONS
+TENSION_UNIT: float = _detail_masks.TENSION_UNIT
+"""Tension at which tension.png shows its maps in full."""
 Density = _level_of_detail.Density
 reduce_head = _level_of_detail.reduce_head
 fragments = _raster.fragments
@@ -66,6 +72,23 @@ class PhotoCamera(NamedTuple):
     cy: float
 
 
+class HeadDetail(NamedTuple):
+    """A head's dynamic detail as the scene needs it.
+
+    images: keys_1.png .. keys_5.png and tension.png, whose values stand for (value - offset) * step_mm; per vertex
+    activation (52, V), inverse energies (19, V) and regions (6, V), float32; key_weights (19, 52): the blendshapes'
+    weights in the key expressions.
+    """
+
+    images: tuple[Path, ...]
+    step_mm: float
+    offset: int
+    activation: NDArray[np.float32]
+    inverse: NDArray[np.float32]
+    regions: NDArray[np.float32]
+    key_weights: NDArray[np.float64]
+
+
 class Head(NamedTuple):
     """A head bundle as the scene needs it; lengths in millimetres, model space.
 
@@ -73,7 +96,7 @@ class Head(NamedTuple):
     triangle; uv (F, 4, 2) per face corner; material (F,) index into material_names; regions name -> vertex ids;
     rotation (3, 3) and translation_mm (3,): X_cam = rotation @ X_model + translation_mm; expression: the
     photo's own weights by blendshape name; albedo, iris, teeth, mouth, photo: image files;
-    record: head.json as it was read.
+    record: head.json as it was read; detail: None where the bundle has none.
     """
 
     neutral: NDArray[np.floating]
@@ -94,6 +117,7 @@ class Head(NamedTuple):
     mouth: Path
     photo: Path
     record: dict[str, Any]
+    detail: HeadDetail | None = None
 
 
 def read_head(folder: Path, verify: bool = True) -> Head:
@@ -119,7 +143,22 @@ def read_head(folder: Path, verify: bool = True) -> Head:
         topology.quads, topology.corner_uv, topology.material, _topology.MATERIALS, topology.regions,
         camera, rotation, translation, expression,
         textures / "albedo.png", textures / "iris.png", textures / "teeth.png", textures / "mouth.png",
-        folder / "photo.jpg", record,
+        folder / "photo.jpg", record, _detail(folder, record, bundle),
+    )  # fmt: skip
+
+
+def _detail(folder: Path, record: dict[str, Any], bundle: Any) -> HeadDetail | None:
+    """The detail of a bundle that has been read. Raises BundleInvalid."""
+    if not _detail_masks.has_detail(record):
+        return None
+    if tuple(bundle.blendshape_names) != tuple(ARKIT_NAMES):
+        raise BundleInvalid(f"{folder} has detail, but other blendshapes than the 52 of ARKit that it goes with.")
+    _detail_masks.detail_size(folder, record)
+    masks = _detail_masks.read_masks(folder, bundle.head.blendshapes.shape[:2])
+    images = tuple(folder / name for name in (*_detail_masks.KEY_IMAGES, _detail_masks.TENSION_IMAGE))
+    return HeadDetail(
+        images, _detail_masks.STEP_MM, _detail_masks.OFFSET,
+        masks.activation, masks.inverse, masks.regions, masks.key_weights,
     )  # fmt: skip
 
 

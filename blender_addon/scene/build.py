@@ -12,6 +12,7 @@ from ..heads import HeadParts
 from .armature import bind, build_armature
 from .camera import build_camera, match_render
 from .coordinates import to_blender
+from .detail import add_detail
 from .expression import store_expression
 from .lights import build_lights, neutral_world
 from .materials import build_materials, load_image
@@ -67,6 +68,8 @@ def _build(head: Head, skinning: Skinning, parent: bpy.types.Collection, name: s
     action = store_expression(obj, f"{name}_photo_expression", head.expression)
     mark(HeadParts(obj, armature, camera), describe(head, skinning.jaw_open_degrees))
     store_seen(obj, head)
+    if head.detail is not None:
+        add_detail(obj, head)
     return HeadObjects(collection, obj, armature, camera, action)
 
 

@@ -60,7 +60,7 @@ def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
         else:
             image = load_texture(files[slot], f"{name}_{files[slot].stem}")
             _textured(material, image, SURFACES[slot])
-            if slot == "skin":
+            if slot == "skin" and head.detail is None:
                 _pores(material, 0.001 * (head.neutral.max(0) - head.neutral.min(0))[[0, 2, 1]])
         result.append(material)
     return result
@@ -68,7 +68,7 @@ def build_materials(head: Head, name: str) -> list[bpy.types.Material]:
 
 def load_texture(path: Path, name: str) -> bpy.types.Image:
     """Load and pack a texture of a bundle, and mark it as one. Raises BundleInvalid."""
-    image = load_image(path, name, f"//textures/{path.name}")
+    image = load_image(path, name, f"//{path.parent.name}/{path.name}")
     image[TEXTURE] = path.stem
     return image
 
