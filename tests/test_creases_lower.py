@@ -38,9 +38,9 @@ def places() -> np.ndarray:
 
 
 def _depths(ground: SkinGround, lines: CreaseSet) -> dict[str, float]:
-    """Greatest depth of a set by key expression, mm."""
-    depth = crease_depths(ground, [lines])[0]
-    return dict(zip(KEY_EXPRESSION_NAMES[1:], depth.max((1, 2)).tolist(), strict=True))
+    """Greatest displacement by a set in each key expression, mm."""
+    maps = np.abs(dynamic_maps(ground, [lines], crease_depths(ground, [lines])))
+    return dict(zip(KEY_EXPRESSION_NAMES[1:], maps.max((1, 2)).tolist(), strict=True))
 
 
 def test_all_sets_with_their_styles(sets: dict[str, CreaseSet]) -> None:

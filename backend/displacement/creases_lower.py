@@ -23,17 +23,21 @@ Floats = NDArray[np.floating[Any]]
 Float32 = NDArray[np.float32]
 
 STYLES: dict[str, CreaseStyle] = {
-    "nasolabial": CreaseStyle(9.0, 1.05, 0.56, onset=0.05, exponent=1.0, roundness=0.50, variation=0.28,
-                              variation_mm=26.0, meander=0.05, aging=0.8),
-    "cheek": CreaseStyle(6.0, 0.26, 0.28, onset=0.08, exponent=1.0, roundness=0.35, variation=0.80,
-                         variation_mm=15.0, meander=0.16, aging=1.5),
-    "marionette": CreaseStyle(7.5, 0.60, 0.42, onset=0.10, exponent=1.0, roundness=0.50, variation=0.30,
+    "nasolabial": CreaseStyle(
+        11.0, 1.00, 0.42, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
+        meander=0.04, aging=0.8,
+    ),
+    "cheek": CreaseStyle(
+        6.5, 0.26, 0.26, onset=0.08, exponent=1.0, roundness=0.40, variation=0.80, variation_mm=15.0,
+        meander=0.16, aging=1.5,
+    ),
+    "marionette": CreaseStyle(9.0, 0.55, 0.28, onset=0.10, exponent=1.0, roundness=0.55, variation=0.30,
                               variation_mm=18.0, meander=0.06, aging=1.5),
     "perioral": CreaseStyle(3.4, 0.22, 0.40, onset=0.05, exponent=0.9, roundness=0.20, variation=0.90,
                             variation_mm=6.0, meander=0.16, aging=1.3),
     "lips": CreaseStyle(2.0, 0.085, 0.26, onset=0.02, exponent=1.0, roundness=0.30, variation=0.80,
                         variation_mm=4.5, meander=0.22, aging=0.4),
-    "mentolabial": CreaseStyle(9.0, 0.75, 0.52, onset=0.10, exponent=1.0, roundness=0.40, variation=0.22,
+    "mentolabial": CreaseStyle(9.0, 0.75, 0.52, onset=0.15, exponent=1.0, roundness=0.40, variation=0.22,
                                variation_mm=20.0, meander=0.04, aging=0.7),
     "chin": CreaseStyle(5.0, 0.38, 0.50, onset=0.16, aging=0.7),
     "neck": CreaseStyle(13.0, 0.55, 0.34, onset=0.06, exponent=1.0, roundness=0.40, variation=0.70,
@@ -66,18 +70,18 @@ def lower_creases(ground: SkinGround) -> list[CreaseSet]:
 def smile_folds(ground: SkinGround, side: int, word: str) -> list[CreaseSet]:
     """The nasolabial fold, a pad on the cheek's side and flat skin on the lip's; and outside it the arcs of the
     cheek, one or two parentheses."""
-    patch = ground.patch(f"nasolabial_{word}", (6.0, 66.0), (-106.0, -22.0), side=side)
+    patch = ground.patch(f"nasolabial_{word}", (7.0, 58.0), (-104.0, -25.0), side=side)
     outward, along, length = patch.curve(NASOLABIAL)
     fold = STYLES["nasolabial"]
-    across = _flanks(outward, 3.4, 7.5)
+    across = _flanks(outward, 3.8, 8.5)
     # Shallow beside the nose, deepest above the corner of the mouth, running out below it.
-    course = smoothstep(along, -2.0, 22.0) * (1.0 - smoothstep(along, length - 26.0, length))
+    course = smoothstep(along, -7.0, 17.0) * (1.0 - smoothstep(along, length - 26.0, length))
     nasolabial = patch.crease_set(fold, outward / fold.wavelength_mm, along, across * course)
     arcs = STYLES["cheek"]
     fan = np.clip(1.0 + 0.012 * (along - 0.5 * length), 0.7, 1.4)  # they spread towards the jaw
-    mask = bump(outward, 7.5, 13.0, 2.5, 5.0) * bump(along, 0.45 * length, length - 2.0, 10.0, 9.0)
+    mask = bump(outward, 9.0, 14.5, 2.5, 5.0) * bump(along, 0.45 * length, length - 2.0, 10.0, 9.0)
     cheek = replace(patch, name=f"cheek_{word}").crease_set(
-        arcs, (outward - 9.0) / (arcs.wavelength_mm * fan), along, mask
+        arcs, (outward - 11.0) / (arcs.wavelength_mm * fan), along, mask
     )
     return [nasolabial, cheek]
 
@@ -127,11 +131,11 @@ def mentolabial(ground: SkinGround) -> CreaseSet:
     style = STYLES["mentolabial"]
     upward, along, length = patch.curve(MENTOLABIAL)
     across = _flanks(upward, 5.2, 3.8)
-    course = np.exp(-((np.abs(along - 0.5 * length) / (0.40 * length)) ** 3.0))
+    course = np.exp(-(((along - 0.5 * length) / (0.30 * length)) ** 2))
     course = course * (1.0 - smoothstep(np.abs(along - 0.5 * length), 0.42 * length, 0.55 * length))
     return patch.crease_set(
         style, upward / style.wavelength_mm, along, across * course * _off_lips(patch, 0.5, 3.0),
-        activation={"mouthShrugLower": 0.20, "mouthPucker": 0.14, "jawForward": 0.12},
+        activation={"mouthShrugLower": 0.25, "mouthPucker": 0.19, "jawForward": 0.17},
     )  # fmt: skip
 
 
