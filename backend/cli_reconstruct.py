@@ -83,7 +83,6 @@ def add_reconstruct(verbs: Any) -> None:
     detail.add_argument(
         "--detail",
         choices=SOURCES,
-        default=DEFAULT_SOURCE,
         metavar="SOURCE",
         help="how wrinkles are made: "
         + "; ".join(f"{name}, {how}" for name, how in SOURCES.items())
@@ -122,7 +121,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> None:
         focal_length_mm=options.focal_length_mm,
         model=options.model,
         texture_size=options.texture_size,
-        detail="none" if options.no_detail else options.detail,
+        detail="none" if options.no_detail else options.detail or DEFAULT_SOURCE,
         detail_size=options.detail_size,
         age_years=options.age,
         exports=tuple(kind for kind in ("blend", "fbx", "glb") if getattr(options, kind)),

@@ -9,20 +9,26 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from facewright.api import STAGES, ReconstructRequest, ReconstructResult, _choose_face, reconstruct
+from facewright.api import OTHER_TOPOLOGY, STAGES, ReconstructRequest, ReconstructResult, _choose_face, reconstruct
 from facewright.config import assets_dir
+from facewright.dynamic_detail.synthesis import displacement
 from facewright.errors import Cancelled, FaceError, FitFailed, MissingDependency, SeveralFacesFound
 from facewright.face_model.base import FaceModel
+from facewright.face_model.key_expressions import KEY_EXPRESSION_NAMES, key_expression_weights
 from facewright.fitting.camera import Camera
 from facewright.head import blender_export
 from facewright.head.bundle import OPTIONAL, REQUIRED, HeadBundle, read_bundle
 from facewright.head.describe import describe_bundle
+from facewright.head.detail_files import read_detail
+from facewright.head.detail_masks import DETAIL_FILES
+from facewright.mesh.texel_map import uv_sampler
 from facewright.photo.exif import focal_px_of
 from facewright.photo.landmarks import Face
 from PIL import Image
 
 ASTRONAUT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "photos" / "astronaut.png"
 
+ICT_FILE = ASTRONAUT.parents[1] / "ict_facekit" / "ict_facekit_light.npz"
 EXPORTS = ("glb",) if importlib.util.find_spec("bpy") else ()
 
 real = pytest.mark.skipif(
@@ -41,7 +47,7 @@ class Run(NamedTuple):
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("api") / "head"
     progress: list[tuple[str, float]] = []
-    request = ReconstructRequest(ASTRONAUT, folder, texture_size=512, exports=EXPORTS)
+    request = ReconstructRequest(ASTRONAUT, folder, texture_size=512, detail_size=512, exports=EXPORTS)
     result = reconstruct(request, lambda stage, fraction: progress.append((stage, fraction)))
     return Run(result, read_bundle(folder), progress)
 
@@ -49,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @real
 def test_bundle_is_whole(run: Run) -> None:
     names = {p.relative_to(run.bundle.path).as_posix() for p in run.bundle.path.rglob("*") if p.is_file()}
-    assert names == {*REQUIRED, "head.json", *(f"head.{kind}" for kind in EXPORTS)}
+    assert names == {*REQUIRED, *DETAIL_FILES, "head.json", *(f"head.{kind}" for kind in EXPORTS)}
     assert run.result.record == json.loads((run.bundle.path / "head.json").read_bytes())
     with Image.open(run.bundle.path / "textures/albedo.png") as albedo:
         assert albedo.size == (512, 512)
@@ -113,8 +119,9 @@ def test_description(run: Run) -> None:
 
 @real
 def test_same_photo_same_bytes(run: Run, tmp_path: Path) -> None:
-    reconstruct(ReconstructRequest(ASTRONAUT, tmp_path / "again", texture_size=512, threads=1))
-    for name in REQUIRED:
+    again = ReconstructRequest(ASTRONAUT, tmp_path / "again", texture_size=512, detail_size=512, threads=1)
+    reconstruct(again)
+    for name in (*REQUIRED, *DETAIL_FILES):
         assert (tmp_path / "again" / name).read_bytes() == (run.bundle.path / name).read_bytes(), name
     first, second = (
         json.loads((folder / "head.json").read_bytes()) for folder in (run.bundle.path, tmp_path / "again")
@@ -122,6 +129,47 @@ def test_same_photo_same_bytes(run: Run, tmp_path: Path) -> None:
     assert first.pop("timings") != second.pop("timings")
     first["files"].pop("head.glb", None)
     assert first == second
+
+
+@real
+def test_detail_is_the_head_s_own(run: Run) -> None:
+    """From the bundle alone: raised brows wrinkle the forehead as a face does, neutral has none."""
+    bundle, entry = run.bundle, run.result.record["detail"]
+    assert (entry["size"], entry["source"], entry["key_expressions"][0]) == (512, "mechanics", "smile")
+    assert run.result.record["settings"]["detail"]["size"] == 512
+    detail = read_detail(bundle.path)
+    sampler = uv_sampler(bundle.topology, "skin", detail.size)
+
+    def shown(alpha: np.ndarray) -> np.ndarray:
+        neutral, blendshapes = bundle.head
+        return displacement(detail, bundle.topology, neutral, blendshapes, alpha, None, sampler)
+
+    weights = key_expression_weights(bundle.blendshape_names)
+    raised = shown(weights[KEY_EXPRESSION_NAMES.index("brow_raiser")])
+    np.testing.assert_array_equal(shown(weights[0]), detail.static + detail.pores)
+    forehead = sampler.image(detail.regions[0]) > 0.9
+    assert np.ptp(np.percentile(raised[forehead], (0.2, 99.8))) > 0.4
+
+
+@real
+def test_without_detail(tmp_path: Path) -> None:
+    progress: list[tuple[str, float]] = []
+    request = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256, detail="none")
+    result = reconstruct(request, lambda stage, fraction: progress.append((stage, fraction)))
+    assert set(result.record["files"]) == set(REQUIRED)
+    assert "detail" not in result.record and "detail" not in result.record["settings"]
+    assert "detail" not in result.seconds and progress[-1][1] == pytest.approx(1.0)
+    assert not (tmp_path / "head" / "detail").exists() and not result.warnings
+
+
+@real
+@pytest.mark.skipif(not ICT_FILE.is_file(), reason="ICT-FaceKit Light is not in ../shared")
+def test_other_topologies_have_none_and_are_told(tmp_path: Path) -> None:
+    request = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256, model=ICT_FILE)
+    result = reconstruct(request)
+    assert set(result.record["files"]) == set(REQUIRED)
+    assert OTHER_TOPOLOGY in result.record["warnings"] and "detail" not in result.record
+    assert read_bundle(tmp_path / "head").topology.lattice_size == 0
 
 
 @real
@@ -140,7 +188,7 @@ def test_given_focal_length_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @real
-@pytest.mark.parametrize("stage", ["photo", "fit", "textures"])
+@pytest.mark.parametrize("stage", ["photo", "fit", "textures", "detail"])
 def test_cancel_leaves_nothing(tmp_path: Path, stage: str) -> None:
     reached: list[str] = []
     request = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256)
@@ -219,6 +267,6 @@ def test_blender_is_stopped_on_cancel(tmp_path: Path, monkeypatch: pytest.Monkey
 @real
 @pytest.mark.skipif(not EXPORTS, reason="bpy is not installed")
 def test_exports_are_part_of_the_bundle(run: Run) -> None:
-    assert set(run.result.record["files"]) == {*REQUIRED, "head.glb"} <= {*REQUIRED, *OPTIONAL}
+    assert set(run.result.record["files"]) == {*REQUIRED, *DETAIL_FILES, "head.glb"} <= {*REQUIRED, *OPTIONAL}
     assert (run.bundle.path / "head.glb").read_bytes()[:4] == b"glTF"
     assert "blender" in run.result.seconds

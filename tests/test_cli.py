@@ -66,6 +66,12 @@ def test_help_is_quick() -> None:
         ["reconstruct", "a.png", "-o", "x", "--focal-length-mm", "-3"],
         ["reconstruct", "a.png", "-o", "x", "--focal-length-mm", "nan"],
         ["reconstruct", "a.png", "-o", "x", "--texture-size", "1000"],
+        ["reconstruct", "a.png", "-o", "x", "--detail-size", "1000"],
+        ["reconstruct", "a.png", "-o", "x", "--detail", "magic"],
+        ["reconstruct", "a.png", "-o", "x", "--detail", "mechanics", "--no-detail"],
+        ["reconstruct", "a.png", "-o", "x", "--age", "0"],
+        ["reconstruct", "a.png", "-o", "x", "--age", "nan"],
+        ["reconstruct", "a.png", "-o", "x", "--age", "old"],
         ["build-face-model"],
     ],
 )
