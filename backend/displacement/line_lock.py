@@ -122,33 +122,63 @@ def lock_lines(
     set's name -> LockedLines, for sets of lines that the photo can show
     """
     settings = settings or LockSettings()
-    weights = np.asarray(expression, np.float64)[None]
-    strain = key_strain(ground.frame, expression_heads(ground.neutral, ground.blendshapes, weights))
     shown = [lines for lines in sets if lines.relief == "lines"]
-    predicted = crease_depths(ground, shown, strain, weights)
+    predicted = expected_depth(ground, shown, expression)
+    calm = calm_skin(ground, shown, predicted, settings)
     found = []
-    folded = np.zeros((-(-ground.size // COARSE),) * 2, np.float32)
-    for lines, depth in zip(shown, predicted):
-        area = ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)
-        smooth = ground.frame.texels_of_cells(depth, area, lines.rows, lines.columns, ground.size)[0]
-        expected = _reduced(smooth * lines.depth * lines.mask)
-        part = folded[_coarse_crop(lines, expected)]
-        np.maximum(part, expected[: part.shape[0], : part.shape[1]], out=part)
+    for lines, expected, still in zip(shown, predicted, calm):
         wave = line_wave(ground, lines, evidence, settings)
         if wave is not None:
-            found.append((lines, wave, expected))
-    texel = COARSE * ground.frame.size / ground.size * float(np.median(ground.frame.metric[..., 0]))
-    folded = _around(folded, settings.beyond_mm / texel)
-    gains = _gains(found, settings)
+            found.append((lines, wave, expected, still))
+    gains = _gains([part[:3] for part in found], settings)
     locked = {}
-    for lines, wave, expected in found:
-        near = folded[_coarse_crop(lines, expected)]
-        near = np.pad(near, [(0, e - n) for e, n in zip(expected.shape, near.shape)], mode="edge")
-        calm = 1.0 - smoothstep(near, *settings.folded_mm)
-        locked[lines.name] = _locked(
-            ground, lines, wave, gains[_both_sides(lines.name)] * expected, calm, settings
-        )._replace(gain=gains[_both_sides(lines.name)])
+    for lines, wave, expected, still in found:
+        gain = gains[both_sides(lines.name)]
+        locked[lines.name] = _locked(ground, lines, wave, gain * expected, still, settings)._replace(gain=gain)
     return locked
+
+
+def expected_depth(
+    ground: SkinGround, sets: Sequence[CreaseSet], expression: NDArray[np.floating[Any]]
+) -> list[Float32]:
+    """Per set (h', w') mm that mechanics gives in an expression (E,), on every COARSE-th texel of its crop."""
+    weights = np.asarray(expression, np.float64)[None]
+    strain = key_strain(ground.frame, expression_heads(ground.neutral, ground.blendshapes, weights))
+    result = []
+    for lines, depth in zip(sets, crease_depths(ground, sets, strain, weights)):
+        area = ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)
+        smooth = ground.frame.texels_of_cells(depth, area, lines.rows, lines.columns, ground.size)[0]
+        result.append(coarse(smooth * lines.depth * lines.mask))
+    return result
+
+
+def calm_skin(
+    ground: SkinGround, sets: Sequence[CreaseSet], expected: Sequence[Float32], settings: LockSettings
+) -> list[Float32]:
+    """Per set (h', w') 0..1: where an expression, of ``expected_depth``, folds no set nearby.
+
+    A deep fold goes on beyond where mechanics lets it end, and shades its surroundings.
+    """
+    folded = np.zeros((-(-ground.size // COARSE) + 1,) * 2, np.float32)
+    for lines, depth in zip(sets, expected):
+        part = folded[_coarse_crop(lines, depth)]
+        np.maximum(part, depth, out=part)
+    metric = ground.frame.metric
+    face = ground.frame.cell_means(ground.canonical)[..., 2] > 0.0
+    cell = float(np.median(np.sqrt(metric[face][:, 0] * metric[face][:, 2])))
+    texel = COARSE * cell * ground.frame.size / ground.size
+    size = 2 * max(1, round(settings.beyond_mm / texel)) + 1
+    grown = cv2.dilate(folded, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    smooth = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.2 * size), np.float32)
+    calm = 1.0 - smoothstep(smooth, *settings.folded_mm)
+    return [calm[_coarse_crop(lines, depth)] for lines, depth in zip(sets, expected)]
+
+
+def texel_mm_of(ground: SkinGround, lines: CreaseSet) -> float:
+    """mm across one coarse texel of a set, on average."""
+    metric = ground.frame.metric[ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)]
+    cell = float(np.sqrt(np.median(metric[..., 0] * metric[..., 2])))
+    return COARSE * cell * ground.frame.size / ground.size
 
 
 def line_wave(
@@ -163,19 +193,18 @@ def line_wave(
     wavelength = float(np.median(lines.wavelength_mm[inside]))
     if wavelength < settings.least_pixels * evidence.mm_per_pixel:
         return None
-    metric = ground.frame.metric[ground.frame.cells_of_crop(*crop, ground.size)]
-    texel_mm = float(np.sqrt(np.median(metric[..., 0] * metric[..., 2]))) * ground.frame.size / ground.size
-    area = (texel_mm * COARSE) ** 2
-    weight = _reduced(within)
+    texel_mm = texel_mm_of(ground, lines)
+    area = texel_mm**2
+    weight = coarse(within)
     if float(weight.sum()) * area < wavelength**2:
         return None
     shading = evidence.shading[crop] * within
-    sigma = max(settings.window * wavelength, settings.least_window_mm) / (texel_mm * COARSE)
+    sigma = max(settings.window * wavelength, settings.least_window_mm) / texel_mm
     phase, along = lines.phase, lines.along_mm / np.float32(wavelength)
     root = np.float32(np.sqrt(0.5))
     carriers = (phase, along, root * (phase + along), root * (phase - along))
     around = cv2.GaussianBlur(weight, (0, 0), sigma) + np.float32(0.02)
-    tangent = _along_lines(lines, wavelength)
+    tangent = along_lines(lines, wavelength)
     found = [_followed(_demodulated(shading, c, sigma) / around, tangent, settings.along_mm) for c in carriers]
     wave, others = found[0], found[1:]
     power = np.mean([np.abs(other) ** 2 for other in others], axis=0)
@@ -187,11 +216,11 @@ def line_wave(
     share = float(np.interp(standing, settings.consistent, (0.0, 1.0)))
     low, high = (a * (1.0 - share) + b * share for a, b in zip(settings.gate, settings.consistent_gate))
     gate = smoothstep(strength / by_chance, low, high)
-    coarse_wavelength = _reduced(lines.wavelength_mm)
-    response = _response(coarse_wavelength, evidence.mm_per_pixel, settings)
-    tilt = settings.light * _tilt_across(ground, lines, evidence)
+    coarse_wavelength = coarse(lines.wavelength_mm)
+    left = response(coarse_wavelength, evidence.mm_per_pixel, settings)
+    tilt = settings.light * light_across(ground, lines, evidence)
     turn = settings.depth_per_shade + 2j * np.pi * tilt
-    per_shade = (coarse_wavelength / response / turn).astype(np.complex64)
+    per_shade = (coarse_wavelength / left / turn).astype(np.complex64)
     height = (2.0 * wave * per_shade).astype(np.complex64)
     return LineWave(height, gate, weight, by_chance * np.abs(per_shade), area, standing)
 
@@ -199,8 +228,8 @@ def line_wave(
 def _locked(
     ground: SkinGround, lines: CreaseSet, wave: LineWave, dynamic: Float32, calm: Float32, settings: LockSettings
 ) -> LockedLines:
-    """Lines at rest from what the photo shows, (h', w') mm of it that its expression made, and 0..1 where that folds
-    the skin so little that one can tell."""
+    """Lines at rest from what the photo shows, (h', w') mm of it that its expression made, and 0..1 where that
+    folds the skin so little that one can tell."""
     cap = ground.settings.cap(lines.name, lines.style)
     measured = np.abs(wave.height) / np.float32(FUNDAMENTAL)
     rest = np.clip(measured - dynamic, 0.0, cap) * calm
@@ -230,14 +259,8 @@ def _coarse_crop(lines: CreaseSet, values: Float32) -> tuple[slice, slice]:
     return slice(first, first + values.shape[0]), slice(left, left + values.shape[1])
 
 
-def _around(values: Float32, radius: float) -> Float32:
-    """The largest value within a radius, smoothed."""
-    size = 2 * max(1, round(radius)) + 1
-    grown = cv2.dilate(values, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.2 * size), np.float32)
-
-
-def _both_sides(name: str) -> str:
+def both_sides(name: str) -> str:
+    """The name of a set without its side."""
     return name.removesuffix("_left").removesuffix("_right")
 
 
@@ -252,7 +275,7 @@ def _gains(found: Sequence[tuple[CreaseSet, LineWave, Float32]], settings: LockS
         # Chance adds to the power of the wave.
         real = np.sqrt(np.maximum(np.abs(wave.height) ** 2 - wave.chance**2, 0.0)) / FUNDAMENTAL
         parts = [(where * real * expected).sum(), (where * expected**2).sum(), where.sum() * wave.area_mm2]
-        name = _both_sides(lines.name)
+        name = both_sides(lines.name)
         sums[name] = sums.get(name, np.zeros(3)) + np.array(parts, np.float64)
     gains = {}
     for name, (shown, given, area) in sums.items():
@@ -268,29 +291,35 @@ def _demodulated(shading: Float32, carrier: Float32, sigma: float) -> Complex64:
     np.cos(angle, out=product[..., 0])
     np.sin(angle, out=product[..., 1])
     product *= shading[..., None]
-    small = cv2.GaussianBlur(_reduced(product), (0, 0), sigma)
+    small = cv2.GaussianBlur(coarse(product), (0, 0), sigma)
     result: Complex64 = np.ascontiguousarray(small).view(np.complex64)[..., 0]
     return result
 
 
 def _followed(wave: Complex64, tangent: Float32, length_mm: float) -> Complex64:
-    """Average along the lines, Gaussian; ``tangent`` (h', w', 2) texels per mm along a line."""
-    rows, columns = np.indices(wave.shape, dtype=np.float32)
+    """``averaged_along`` for waves."""
     both = np.ascontiguousarray(wave).view(np.float32).reshape(*wave.shape, 2)
-    total, weight = both.copy(), 1.0
-    for step in (-1.5, -0.75, 0.75, 1.5):
-        share = float(np.exp(-0.5 * step**2))
-        move = tangent * np.float32(step * length_mm)
-        total += share * cv2.remap(
-            both, columns + move[..., 0], rows + move[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        weight += share
-    total /= np.float32(weight)
+    total = averaged_along(both, tangent, length_mm)
     result: Complex64 = np.ascontiguousarray(total).view(np.complex64)[..., 0]
     return result
 
 
-def _along_lines(lines: CreaseSet, wavelength: float) -> Float32:
+def averaged_along(values: Float32, direction: Float32, length_mm: float) -> Float32:
+    """Gaussian average of (h', w', 2) along a field of directions (h', w', 2), texels (x, y) per mm."""
+    rows, columns = np.indices(values.shape[:2], dtype=np.float32)
+    total, weight = values.copy(), 1.0
+    for step in (-1.5, -0.75, 0.75, 1.5):
+        share = float(np.exp(-0.5 * step**2))
+        move = direction * np.float32(step * length_mm)
+        total += share * cv2.remap(
+            values, columns + move[..., 0], rows + move[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        weight += share
+    result: Float32 = total / np.float32(weight)
+    return result
+
+
+def along_lines(lines: CreaseSet, wavelength: float) -> Float32:
     """(h', w', 2) coarse texels (x, y) per mm along the lines: where the phase stays and the length grows."""
     phase_x, phase_y = _slopes(lines.phase)
     along_x, along_y = _slopes(lines.along_mm)
@@ -313,7 +342,7 @@ def _slopes(values: Float32) -> tuple[Float32, Float32]:
     return x, y
 
 
-def _response(wavelength: Float32, mm_per_pixel: float, settings: LockSettings) -> Float32:
+def response(wavelength: Float32, mm_per_pixel: float, settings: LockSettings) -> Float32:
     """Share of a wave's amplitude that blur and band leave."""
     band = ShadingSettings()
     low = max(band.low_mm, band.low_pixels * mm_per_pixel)
@@ -323,15 +352,15 @@ def _response(wavelength: Float32, mm_per_pixel: float, settings: LockSettings) 
     return np.asarray(np.maximum(result, settings.least_response), np.float32)
 
 
-def _tilt_across(ground: SkinGround, lines: CreaseSet, evidence: PhotoEvidence) -> Float32:
+def light_across(ground: SkinGround, lines: CreaseSet, evidence: PhotoEvidence) -> Float32:
     """(h', w') change of log luminance per slope across the lines, along growing phase."""
-    direction = np.stack([_reduced(np.ascontiguousarray(lines.direction[..., k])) for k in (0, 1)], -1)
+    direction = np.stack([coarse(np.ascontiguousarray(lines.direction[..., k])) for k in (0, 1)], -1)
     if evidence.tilt is None:
         return np.zeros(direction.shape[:2], np.float32)
     area = ground.frame.cells_of_crop(lines.rows, lines.columns, ground.size)
     cells = np.moveaxis(evidence.tilt[area], 2, 0)
     texels = ground.frame.texels_of_cells(cells, area, lines.rows, lines.columns, ground.size)
-    tilt = np.stack([_reduced(layer) for layer in texels], -1)
+    tilt = np.stack([coarse(layer) for layer in texels], -1)
     result: Float32 = (tilt * direction).sum(2)
     return result
 
@@ -341,7 +370,8 @@ def _small(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(2, -(-shape[1] // COARSE)), max(2, -(-shape[0] // COARSE))
 
 
-def _reduced(values: Float32) -> Float32:
+def coarse(values: Float32) -> Float32:
+    """A crop (h, w) or (h, w, C) on every COARSE-th texel, averaged."""
     return np.asarray(cv2.resize(values, _small(values.shape), interpolation=cv2.INTER_AREA), np.float32)
 
 

@@ -107,7 +107,7 @@ def mesoscopic_relief(
     known = reduced(np.ascontiguousarray(lines_mm[crop]))
     around = np.sqrt(cv2.GaussianBlur(known * known, (0, 0), settings.direction_mm / texel_mm))
     depth *= trust / (1.0 + (around / np.float32(0.02)) ** 2)
-    depth *= 1.0 - smoothstep(reduced(_squeezed(ground, expression, crop)), *settings.squeezed)
+    depth *= 1.0 - smoothstep(reduced(squeezed(ground, expression, crop)), *settings.squeezed)
     result[crop] = cv2.resize(depth, (width, height), interpolation=cv2.INTER_CUBIC)
     return result
 
@@ -152,8 +152,8 @@ def _along_structure(
     return line, np.asarray(coherence, np.float32)
 
 
-def _squeezed(ground: SkinGround, expression: NDArray[np.floating[Any]], crop: tuple[slice, slice]) -> Float32:
-    """(h, w) largest compression by an expression, on the texels of a crop."""
+def squeezed(ground: SkinGround, expression: NDArray[np.floating[Any]], crop: tuple[slice, slice]) -> Float32:
+    """(h, w) largest compression by an expression (E,), on the texels of a crop (rows, columns) of the map."""
     heads = expression_heads(ground.neutral, ground.blendshapes, np.asarray(expression, np.float64)[None])
     compression, _, _ = principal(key_strain(ground.frame, heads))
     area = ground.frame.cells_of_crop(*crop, ground.size)
