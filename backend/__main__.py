@@ -14,7 +14,8 @@ from .cli_inspect import add_inspect, add_inspect_model
 from .cli_preview import add_preview
 from .cli_reconstruct import add_reconstruct
 from .cli_terminal import Terminal
-from .cli_train import add_build_detector_error, add_build_face_model, add_fetch_models
+from .cli_train import add_build_detector_error, add_build_face_model, add_fetch_models, add_train_displacement
+from .cli_train_bases import add_train_bases
 from .errors import FaceError
 
 EXIT_ERROR = 1
@@ -50,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     add_preview(verbs)
     add_build_face_model(verbs)
     add_build_detector_error(verbs)
+    add_train_bases(verbs)
+    add_train_displacement(verbs)
     add_fetch_models(verbs)
     return top
 

@@ -1,6 +1,6 @@
 """HiFace's SD-DeTail at run time (Sec. 3.3): from a photo's texture and expressions to static and dynamic detail.
 
-    texture --encoder--> static map --projected on the basis--> phi_sta             Eq. (5)
+    texture, tension of the photo's expression --encoder--> static map --on the basis--> phi_sta      Eq. (5)
     phi_sta, xi --AdaIN, perceptron--> phi_com, phi_str                             Eq. (6)
     D_com = mean_com + phi_com B_com, D_str likewise                                Eq. (7)
     D_dyn = t+ D_com + t- D_str, t the tension of the expression                    Eq. (8), (9)
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..config import assets_dir
 from ..errors import ModelFileInvalid
 from .detail_basis import DetailBasis, load_bases, resized
-from .network import texture_channels
+from .network import TEXTURE_CHANNELS, texture_channels
 
 Float32 = NDArray[np.float32]
 
@@ -33,6 +33,9 @@ STATIC_FILE = "sd_detail_static.onnx"
 DYNAMIC_FILE = "sd_detail_dynamic.onnx"
 TEXTURE_PER_MAP = 2
 """Texels of the texture per texel of the bases' maps, along each side."""
+SEEN_CHANNELS = TEXTURE_CHANNELS + 1
+TENSION_SCALE = 5.0
+"""What makes tension a number of order 1."""
 THREADS = 2
 
 
@@ -71,7 +74,7 @@ class SdDetail:
         mapper = _session(folder / DYNAMIC_FILE, threads)
         dynamic = len(bases["compressed"].components) + len(bases["stretched"].components)
         fits = (
-            encoder.get_inputs()[0].shape[-1] == TEXTURE_PER_MAP * bases["static"].size
+            encoder.get_inputs()[0].shape[1:] == [SEEN_CHANNELS, *2 * [TEXTURE_PER_MAP * bases["static"].size]]
             and mapper.get_inputs()[0].shape[-1] == len(bases["static"].components)
             and mapper.get_outputs()[0].shape[-1] == dynamic
         )
@@ -79,16 +82,24 @@ class SdDetail:
             raise ModelFileInvalid(f"The networks and the bases of SD-DeTail in {folder} do not belong together.")
         return cls(bases, encoder, mapper)
 
-    def static_coefficients(self, texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]]) -> Float32:
+    @property
+    def texture_size(self) -> int:
+        """2B, texels a side of what the encoder sees."""
+        return TEXTURE_PER_MAP * self.bases["static"].size
+
+    def static_coefficients(
+        self, texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], of_photo: Float32
+    ) -> Float32:
         """(K_sta,) standard deviations, phi_sta of Eq. (5).
 
         Parameters
         ----------
         texture : (S, S, 3) uint8 sRGB, of the photo, row 0 at v = 1
         trust : (S, S) 0..1 where the texture is the photo's and shows skin
+        of_photo : (2B, 2B) tension of the expression that the photo shows; lines where it is positive may be gone
+            when the face relaxes
         """
-        size = TEXTURE_PER_MAP * self.bases["static"].size
-        seen = network_input(texture, trust, size)[None]
+        seen = network_input(texture, trust, of_photo)[None]
         (said,) = self.encoder.run(None, {"texture": seen})
         result: Float32 = self.bases["static"].coefficients(said[:, 0])[0]
         return result
@@ -106,6 +117,7 @@ class SdDetail:
         self,
         texture: NDArray[np.uint8],
         trust: NDArray[np.floating[Any]],
+        of_photo: Float32,
         expressions: NDArray[np.floating[Any]],
         tension: Float32,
     ) -> SdMaps:
@@ -113,7 +125,7 @@ class SdDetail:
 
         Parameters
         ----------
-        texture, trust : see ``static_coefficients``
+        texture, trust, of_photo : see ``static_coefficients``
         expressions : (K, 52) blendshape weights of the expressions that are asked for
         tension : (K, S, S) HiFace Eq. (8) at these expressions; positive is compressed
 
@@ -122,7 +134,7 @@ class SdDetail:
         SdMaps at the tension's S
         """
         size = tension.shape[-1]
-        static = self.static_coefficients(texture, trust)
+        static = self.static_coefficients(texture, trust, of_photo)
         polarised = np.zeros((1, expressions.shape[1]))
         com, stretch = self.dynamic_coefficients(static, np.concatenate([polarised, expressions]))
         compressed = self.bases["compressed"].maps(com)
@@ -135,12 +147,16 @@ class SdDetail:
         return SdMaps(self.bases["static"].maps(static[None], size)[0], dynamic, whole[0], whole[1])
 
 
-def network_input(texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], size: int) -> Float32:
-    """(TEXTURE_CHANNELS, size, size) that the encoder sees, in training and here."""
-    if len(texture) == size:
-        return texture_channels(texture, trust)
-    small = np.asarray(cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-    return texture_channels(small, cv2.resize(trust.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA))
+def network_input(texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], of_photo: Float32) -> Float32:
+    """(SEEN_CHANNELS, 2B, 2B) that the encoder sees, in training and here; ``of_photo`` gives the size.
+
+    Local contrast and trust, and in the last channel the tension of the photo's expression.
+    """
+    size = of_photo.shape
+    if texture.shape[:2] != size:
+        texture = np.asarray(cv2.resize(texture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        trust = np.asarray(cv2.resize(trust.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.concatenate([texture_channels(texture, trust), TENSION_SCALE * of_photo[None]])
 
 
 def _session(path: Path, threads: int) -> Any:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ..displacement.detail_basis import DetailBasis
 
 Float32 = NDArray[np.float32]
+NOTHING_MM = 1e-5
+"""Root mean square below which a component is rounding error."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ def learn_basis(maps: Float32, components: int, floor_mm: float) -> DetailBasis:
     gram = (deviation @ deviation.T).astype(np.float64) / (count - 1)
     variance, combination = np.linalg.eigh(gram)
     strongest = np.argsort(variance)[::-1][: min(components, count - 1)]
-    strongest = strongest[variance[strongest] > 1e-9 * variance.max(initial=1e-30)]
+    strongest = strongest[variance[strongest] > len(texels) * NOTHING_MM**2]
     # X^T a has length sqrt((n - 1) variance): divided by sqrt(n - 1), one standard deviation is left.
     vectors = (combination[:, strongest].T @ deviation) / np.sqrt(count - 1)
-    peak = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1) if len(vectors) else vectors
-    signed = vectors * np.sign(peak) if len(vectors) else vectors
-    return DetailBasis(size, texels, mean.astype(np.float32), signed.astype(np.float32))
+    peak = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(1)]
+    vectors *= np.sign(peak)[:, None]
+    return DetailBasis(size, texels, mean.astype(np.float32), vectors.astype(np.float32))
 
 
 def with_mirrored(maps: Float32) -> Float32:
@@ -81,7 +83,7 @@ def held_energy(basis: DetailBasis, maps: Float32) -> HeldEnergy:
     return HeldEnergy(*basis.explained(maps))
 
 
-def tension_design(basis_com: DetailBasis, basis_str: DetailBasis, tension: Float32) -> Float32:
+def tension_design(compressed: DetailBasis, stretched: DetailBasis, tension: Float32) -> Float32:
     """(B, B) tension of one expression to the rows that coefficients multiply in HiFace Eq. (9).
 
     Returns
@@ -89,9 +91,9 @@ def tension_design(basis_com: DetailBasis, basis_str: DetailBasis, tension: Floa
     (K_com + K_str + 1, B * B): t+ B_com and t- B_str, and in the last row what the means give
     """
     t = tension.ravel()
-    rows = np.zeros((len(basis_com.components) + len(basis_str.components) + 1, len(t)), np.float32)
+    rows = np.zeros((len(compressed.components) + len(stretched.components) + 1, len(t)), np.float32)
     start = 0
-    for basis, amount in ((basis_com, np.maximum(t, 0.0)), (basis_str, np.maximum(-t, 0.0))):
+    for basis, amount in ((compressed, np.maximum(t, 0.0)), (stretched, np.maximum(-t, 0.0))):
         here = amount[basis.texels]
         count = len(basis.components)
         rows[start : start + count, basis.texels] = basis.components * here
@@ -112,11 +114,13 @@ class DynamicEnergy(NamedTuple):
 
 
 def dynamic_energy(
-    basis_com: DetailBasis, basis_str: DetailBasis, tension: Float32, truth: Float32, mask: Float32
+    compressed: DetailBasis, stretched: DetailBasis, tension: Float32, truth: Float32, mask: Float32
 ) -> DynamicEnergy:
     """Masked squared error of t+ D_com + t- D_str against (B, B) true dynamic detail, as a function of both phi."""
-    rows = tension_design(basis_com, basis_str, tension)
+    rows = tension_design(compressed, stretched, tension)
     weight = mask.ravel()
     wanted = truth.ravel() - rows[-1]
-    weighted = rows[:-1] * weight
-    return DynamicEnergy(weighted @ rows[:-1].T, weighted @ wanted, float((weight * wanted) @ wanted))
+    reached = np.union1d(compressed.texels, stretched.texels)
+    rows = rows[:-1, reached]
+    weighted = rows * weight[reached]
+    return DynamicEnergy(weighted @ rows.T, weighted @ wanted[reached], float((weight * wanted) @ wanted))

@@ -57,7 +57,7 @@ class DynamicData(NamedTuple):
     quadratic     (n, E, K, K), linear (n, E, K), constant (n, E): ``detail_bases.DynamicEnergy``, mm^2
     polarised     (n, K) true coefficients of D_com and D_str
     energies      (K,) mm^2 of each component, by which differences of coefficients count
-    expressions   (E, 52) xi
+    expressions   (n, E, 52) xi, as each person performed them
     """
 
     static: Tensor
@@ -74,7 +74,7 @@ def dynamic_data(
     energies: list[list[DynamicEnergy]],
     polarised: Float32,
     component_energies: Float32,
-    expressions: NDArray[np.float64],
+    expressions: NDArray[np.floating[Any]],
 ) -> DynamicData:
     """Stack what ``detail_bases.dynamic_energy`` measured for every person and expression."""
 
@@ -103,17 +103,16 @@ def augmented(data: StaticData, chosen: Tensor, generator: torch.Generator) -> S
     static = torch.where(flip[:, None, None], static.flip(-1), static)
     gain = torch.exp(0.2 * torch.randn(len(chosen), 1, 1, 1, generator=generator))
     grain = 0.1 * torch.rand(len(chosen), 1, 1, 1, generator=generator)
-    noise = torch.randn(seen.shape, generator=generator) * grain
-    trust = seen[:, -1:]
-    bands = (seen[:, :-1] * gain + noise[:, :-1]) * trust
-    return StaticData(torch.cat([bands, trust], 1), static, data.mask)
+    noise = torch.randn(seen[:, :-2].shape, generator=generator) * grain
+    bands, trust, tension = seen[:, :-2], seen[:, -2:-1], seen[:, -1:]
+    bands = (bands * gain + noise) * trust
+    return StaticData(torch.cat([bands, trust, tension], 1), static, data.mask)
 
 
 def dynamic_loss(mapper: DynamicMapper, data: DynamicData, people: Tensor, polarised_share: float) -> Tensor:
     """L_dyn at every expression, and ``polarised_share`` of L_com + L_str at xi = 0; as shares of true energy."""
-    static = data.static[people]
-    xi = torch.cat([torch.zeros_like(data.expressions[:1]), data.expressions])
-    said = mapper(static[:, None], xi[None])
+    static, xi = data.static[people], data.expressions[people]
+    said = mapper(static[:, None], torch.cat([torch.zeros_like(xi[:, :1]), xi], 1))
     neutral, keys = said[:, 0], said[:, 1:]
     quadratic = torch.einsum("nek,nekl,nel->ne", keys, data.quadratic[people], keys)
     missed = data.constant[people] - 2.0 * (keys * data.linear[people]).sum(-1) + quadratic
@@ -167,7 +166,7 @@ class Stage:
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
-            total += float(loss)
+            total += float(loss.detach())
             self.step += 1
             if self.step % self.settings.report == 0 or self.step == self.settings.steps:
                 held = self._validated(validation)

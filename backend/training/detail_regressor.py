@@ -1,6 +1,6 @@
 """The two small networks of HiFace's SD-DeTail (Sec. 3.3): photo to static detail, static to dynamic detail.
 
-StaticEncoder sees the skin's local contrast in UV space (``displacement/network.texture_channels``) and says what
+StaticEncoder sees the skin's local contrast in UV space (``displacement/sd_detail.network_input``) and says what
 static displacement it means, as a map; projected on the static basis that map gives phi_sta (detail_basis.py).
 Regressing the coefficients through a map has the same minimum of Eq. (10) as regressing them directly, because the
 projection is linear, but every texel of every head teaches the same small convolutions: few heads are enough.
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..displacement.network import TEXTURE_CHANNELS
+from ..displacement.sd_detail import SEEN_CHANNELS
 
 UNSHUFFLE = 4
 """Texels of the texture along each side that become channels of one place of the first convolution."""
@@ -37,7 +37,7 @@ class RegressorSettings:
 
 
 class StaticEncoder(nn.Module):
-    """(n, TEXTURE_CHANNELS, 2B, 2B) of a texture to (n, 1, B, B) static displacement.
+    """(n, SEEN_CHANNELS, 2B, 2B) of a texture to (n, 1, B, B) static displacement.
 
     ``output_scale`` is in mm: the network's numbers are of the order of 1.
     """
@@ -47,7 +47,7 @@ class StaticEncoder(nn.Module):
         fine, middle, coarse = widths
         self.output_scale = output_scale
         places = 2  # u and v: which lines may be where, and how they run
-        self.fine = _two_convolutions(TEXTURE_CHANNELS * UNSHUFFLE * UNSHUFFLE + places, fine)
+        self.fine = _two_convolutions(SEEN_CHANNELS * UNSHUFFLE * UNSHUFFLE + places, fine)
         self.middle = _two_convolutions(fine, middle)
         self.coarse = _two_convolutions(middle, coarse)
         self.up_middle = _convolution(coarse + middle, middle)
@@ -81,8 +81,8 @@ def _doubled(values: Tensor) -> Tensor:
 def _places(cells: Tensor) -> Tensor:
     """(n, 2, h, w): u and v from -1 to 1."""
     count, _, height, width = cells.shape
-    u = torch.linspace(-1.0, 1.0, width, device=cells.device).reshape(1, 1, 1, width)
-    v = torch.linspace(1.0, -1.0, height, device=cells.device).reshape(1, 1, height, 1)
+    u = torch.linspace(-1.0, 1.0, width).to(cells).reshape(1, 1, 1, width)
+    v = torch.linspace(1.0, -1.0, height).to(cells).reshape(1, 1, height, 1)
     return torch.cat([u.expand(count, 1, height, width), v.expand(count, 1, height, width)], 1)
 
 
