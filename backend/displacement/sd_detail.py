@@ -22,11 +22,18 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..config import assets_dir
+from ..dynamic_detail.tension import skin_edges
+from ..dynamic_detail.tension import tension as vertex_tension
 from ..errors import ModelFileInvalid
+from ..mesh.texel_map import uv_sampler
+from ..mesh.topology import Topology
+from .crease_ground import SLIT_FREE_MM, SLIT_FULL_MM, smoothstep
 from .detail_basis import DetailBasis, load_bases, resized
+from .lattice_frame import LatticeFrame
 from .network import TEXTURE_CHANNELS, texture_channels
 
 Float32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 BASES_FILE = "sd_detail_bases.npz"
 STATIC_FILE = "sd_detail_static.onnx"
@@ -88,7 +95,7 @@ class SdDetail:
         return TEXTURE_PER_MAP * self.bases["static"].size
 
     def static_coefficients(
-        self, texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], of_photo: Float32
+        self, texture: NDArray[np.uint8], trust: Floats, of_photo: Float32
     ) -> Float32:
         """(K_sta,) standard deviations, phi_sta of Eq. (5).
 
@@ -105,7 +112,7 @@ class SdDetail:
         return result
 
     def dynamic_coefficients(
-        self, static: Float32, expressions: NDArray[np.floating[Any]]
+        self, static: Float32, expressions: Floats
     ) -> tuple[Float32, Float32]:
         """phi_com (n, K_com) and phi_str (n, K_str) of Eq. (6) for (n, 52) expressions of one person."""
         xi = np.ascontiguousarray(expressions, np.float32)
@@ -116,9 +123,9 @@ class SdDetail:
     def maps(
         self,
         texture: NDArray[np.uint8],
-        trust: NDArray[np.floating[Any]],
+        trust: Floats,
         of_photo: Float32,
-        expressions: NDArray[np.floating[Any]],
+        expressions: Floats,
         tension: Float32,
     ) -> SdMaps:
         """All detail of one head.
@@ -147,7 +154,52 @@ class SdDetail:
         return SdMaps(self.bases["static"].maps(static[None], size)[0], dynamic, whole[0], whole[1])
 
 
-def network_input(texture: NDArray[np.uint8], trust: NDArray[np.floating[Any]], of_photo: Float32) -> Float32:
+def sd_detail(
+    topology: Topology,
+    neutral: Floats,
+    source: Floats,
+    texture: NDArray[np.uint8],
+    trust: Floats,
+    expressions: Floats,
+    tension: Floats,
+    size: int,
+    trained: SdDetail | None = None,
+) -> SdMaps:
+    """Detail of one head from its photo.
+
+    Parameters
+    ----------
+    topology : the built-in one
+    neutral, source : (V, 3) mm, at rest and in the expression that the photo shows
+    texture, trust : (T, T, 3) uint8 sRGB and (T, T) 0..1, see ``SdDetail.static_coefficients``
+    expressions : (K, 52) blendshape weights that are asked for
+    tension : (K, V) ``dynamic_detail.tension`` at these expressions
+    size : S of the maps
+    trained : the trained parts (default: the shipped ones)
+
+    Returns
+    -------
+    SdMaps; nothing beside the slits of lids and lips
+
+    Raises
+    ------
+    ModelFileInvalid where the trained parts are missing or damaged.
+    """
+    trained = trained or SdDetail.load()
+    of_photo = uv_sampler(topology, "skin", trained.texture_size).image(
+        vertex_tension(skin_edges(topology, neutral), source)
+    )
+    sampler = uv_sampler(topology, "skin", size)
+    images = np.moveaxis(sampler.image(tension.T), 2, 0)
+    maps = trained.maps(texture, trust, of_photo, expressions, images)
+    frame = LatticeFrame.of(topology, neutral)
+    # Upsampling spreads the bases' texels, of about a millimetre, over the slits.
+    beside = sampler.image(np.minimum(frame.lid_mm, frame.lip_mm))
+    free = smoothstep(beside, SLIT_FREE_MM, SLIT_FULL_MM)
+    return SdMaps(*(each * free for each in maps))
+
+
+def network_input(texture: NDArray[np.uint8], trust: Floats, of_photo: Float32) -> Float32:
     """(SEEN_CHANNELS, 2B, 2B) that the encoder sees, in training and here; ``of_photo`` gives the size.
 
     Local contrast and trust, and in the last channel the tension of the photo's expression.
