@@ -32,6 +32,7 @@ from .mesoscopic import MesoscopicSettings, mesoscopic_relief
 from .pores import PoreSettings, pores
 from .settings import SkinSettings
 from .shading_detail import ShadingSettings, photo_evidence
+from .skin_age import SkinAgeSettings, age_factor, with_age, years_of
 from .sources import AGES, DEFAULT_SIZE, DEFAULT_SOURCE, SIZES, SOURCES
 from .tension_maps import tension_maps
 
@@ -52,6 +53,7 @@ class DetailSettings:
     source: str = DEFAULT_SOURCE
     age_years: float | None = None
     shading: ShadingSettings = field(default_factory=ShadingSettings)
+    skin_age: SkinAgeSettings = field(default_factory=SkinAgeSettings)
     lock: LockSettings = field(default_factory=LockSettings)
     mesoscopic: MesoscopicSettings = field(default_factory=MesoscopicSettings)
     pores: PoreSettings = field(default_factory=PoreSettings)
@@ -150,8 +152,11 @@ def _aged(
     inputs: DetailInputs,
     settings: DetailSettings,
 ) -> PhotoEvidence:
-    """The evidence with the person's age: as given, else as the skin in the photo looks."""
-    return evidence
+    """The evidence with the person's age, as given or else as the skin in the photo looks, and roughness."""
+    found = with_age(ground, sets, evidence, inputs.expression, settings.skin_age, settings.lock)
+    if settings.age_years is None:
+        return found
+    return found._replace(age=age_factor(settings.age_years), age_from_photo=False)
 
 
 def _from_mechanics(
@@ -180,14 +185,21 @@ def _lines_entry(locked: dict[str, LockedLines]) -> dict[str, Any]:
     }
 
 
+def _age_entry(evidence: PhotoEvidence, settings: DetailSettings) -> dict[str, Any]:
+    """How old the skin is, in years and as ``SkinSettings.age``, and who says so."""
+    if settings.age_years is None:
+        years, source = years_of(evidence.age), "photo" if evidence.age_from_photo else "average"
+    else:
+        years, source = settings.age_years, "given"
+    return {"years": round(float(years), 1), "factor": round(float(evidence.age), 3), "from": source}
+
+
 def _record(evidence: PhotoEvidence, inputs: DetailInputs, settings: DetailSettings) -> dict[str, Any]:
     """What head.json says of any detail."""
     return {
         "source": settings.source,
         "seed": inputs.seed,
-        "age": {
-            "factor": round(float(evidence.age), 3),
-        },
+        "age": _age_entry(evidence, settings),
         "roughness": round(float(evidence.roughness), 3),
         "photo_mm_per_pixel": round(float(evidence.mm_per_pixel), 3),
     }
