@@ -121,6 +121,9 @@ def test_verb(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
     before = output.read_bytes()
+    assert main([*arguments, "--overwrite", "--columns", "10", "--width", "120"]) == 0
+    with Image.open(output) as image:
+        assert image.size == (2 * 14 + 10 * 120 + 9 * 4, 2 * 14 + 2 * 160 + 4)
     assert main([*arguments, "--overwrite"]) == 0
     assert output.read_bytes() == before, "the same bundle gives the same bytes"
 
