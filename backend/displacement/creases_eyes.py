@@ -8,13 +8,13 @@ from ..face_model.key_expressions import KEY_EXPRESSIONS
 from .crease_ground import SkinGround, bump, smoothstep
 from .crease_set import CreaseSet, CreaseStyle
 
-CROWS_FEET = CreaseStyle(5.0, 0.58, 0.58, onset=0.03, exponent=0.9, roundness=0.14, variation=0.5,
+CROWS_FEET = CreaseStyle(5.0, 0.64, 0.72, onset=0.03, exponent=0.9, roundness=0.14, variation=0.5,
                          variation_mm=11.0, meander=0.14)  # fmt: skip
 CROWS_FEET_FINE = CreaseStyle(2.5, 0.12, 0.30, onset=0.06, exponent=1.0, roundness=0.15, variation=0.8,
                               variation_mm=6.0, meander=0.2, aging=1.6)  # fmt: skip
-UNDER_EYE = CreaseStyle(2.7, 0.20, 0.42, onset=0.04, exponent=0.9, roundness=0.18, variation=0.7,
-                        variation_mm=9.0, meander=0.18, aging=1.3)  # fmt: skip
-LID_FURROW = CreaseStyle(5.0, 0.45, 0.50, onset=0.02, exponent=0.8, roundness=0.18, variation=0.2,
+UNDER_EYE = CreaseStyle(3.2, 0.22, 0.42, onset=0.07, exponent=0.9, roundness=0.20, variation=1.1,
+                        variation_mm=11.0, meander=0.22, aging=1.3)  # fmt: skip
+LID_FURROW = CreaseStyle(5.0, 0.50, 0.62, onset=0.02, exponent=0.9, roundness=0.18, variation=0.2,
                          variation_mm=20.0, meander=0.02)  # fmt: skip
 BUNNY = CreaseStyle(4.2, 0.30, 0.34, onset=0.04, exponent=0.9, roundness=0.20, variation=0.8,
                     variation_mm=9.0, meander=0.22)  # fmt: skip
@@ -65,7 +65,7 @@ def under_eye(ground: SkinGround, side: int, name: str) -> CreaseSet:
         [KEY_EXPRESSIONS["smile"], SQUINT, CHEEKS], patch.towards(0.0, 1.0), 0.10,
         ground.settings.pitch(UNDER_EYE), weight,
     )  # fmt: skip
-    mask = bump(patch.y, -21.0, -9.0, 5.0, 2.0) * bump(patch.x, 20.0, 46.0, 5.0, 7.0)
+    mask = bump(patch.y, -16.0, -9.0, 6.0, 2.0) * bump(patch.x, 20.0, 46.0, 5.0, 7.0)
     return patch.crease_set(UNDER_EYE, phase, along, mask * smoothstep(patch.lid_mm, 2.5, 6.0))
 
 

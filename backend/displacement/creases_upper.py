@@ -16,13 +16,13 @@ Float32 = NDArray[np.float32]
 
 FOREHEAD = CreaseStyle(7.7, 1.05, 0.90, onset=0.02, exponent=1.0, roundness=0.20, variation=0.25,
                        variation_mm=22.0, meander=0.20)  # fmt: skip
-FOREHEAD_FINE = CreaseStyle(2.8, 0.16, 0.13, onset=0.08, exponent=1.0, roundness=0.15, variation=1.1,
+FOREHEAD_FINE = CreaseStyle(2.8, 0.10, 0.08, onset=0.08, exponent=1.0, roundness=0.15, variation=1.1,
                             variation_mm=9.0, meander=0.30, aging=1.6)  # fmt: skip
-GLABELLA = CreaseStyle(9.8, 1.25, 1.10, onset=0.02, exponent=1.0, roundness=0.18, variation=0.15,
+GLABELLA = CreaseStyle(9.8, 1.25, 1.30, onset=0.02, exponent=1.0, roundness=0.36, variation=0.15,
                        variation_mm=16.0, meander=0.07)  # fmt: skip
 GLABELLA_FINE = CreaseStyle(2.6, 0.12, 0.20, onset=0.05, roundness=0.15, variation=0.8, variation_mm=8.0,
                             meander=0.25, aging=1.6)  # fmt: skip
-NASION = CreaseStyle(5.5, 0.60, 0.60, onset=0.02, exponent=1.0, roundness=0.16, variation=0.4,
+NASION = CreaseStyle(5.5, 0.75, 0.90, onset=0.02, exponent=1.0, roundness=0.16, variation=0.4,
                      variation_mm=10.0, meander=0.12)  # fmt: skip
 
 PRIOR = 0.06
@@ -30,9 +30,10 @@ PRIOR = 0.06
 FORKS = 2
 FROWN_GAP_MM = 9.6
 """Between the two frown lines, at the height of the brows."""
-LOWEST_LINE_MM = 36.0
+LOWEST_LINE_MM = 37.5
 """Canonical height of the lowest line of the forehead."""
-MOST_LINES = 9
+MAIN_LINE = (0.7, 1.0, 1.0, 0.85, 0.6, 0.25, 0.0, 0.0)
+"""How likely each line from the lowest on is a main line."""
 HALF_FOREHEAD_MM = 80.0
 
 
@@ -52,7 +53,7 @@ def forehead(ground: SkinGround) -> list[CreaseSet]:
         patch.towards(0.0, 1.0), PRIOR, ground.settings.pitch(FOREHEAD), weight,
     )  # fmt: skip
     wide = np.abs(x)
-    mask = bump(y, 34.0 - 5.0 * np.clip(1.0 - wide / 14.0, 0.0, 1.0), 76.0, 6.0, 10.0) * (
+    mask = bump(y, 34.0 - 5.0 * np.clip(1.0 - wide / 14.0, 0.0, 1.0), 73.0, 6.0, 8.0) * (
         1.0 - smoothstep(wide, 34.0, 62.0)
     )
     rng = patch.rng
@@ -78,11 +79,11 @@ def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Fl
     """Which lines of a forehead are main lines, how far each runs, and where it is interrupted."""
     length = int(2 * HALF_FOREHEAD_MM)
     s = np.arange(length) - HALF_FOREHEAD_MM
-    table = np.zeros((MOST_LINES, length), np.float32)
-    for line in range(MOST_LINES):
-        main = line in (1, 2) or rng.random() < (0.8 if line in (0, 3) else 0.4)
+    table = np.zeros((len(MAIN_LINE), length), np.float32)
+    for line in range(len(MAIN_LINE)):
+        main = rng.random() < MAIN_LINE[line]
         strength = rng.uniform(0.85, 1.0) if main else rng.uniform(0.25, 0.5)
-        strength *= float(np.interp(line, (2.5, 6.0), (1.0, 0.55)))
+        strength *= float(np.interp(line, (3.0, 6.0), (1.0, 0.55)))
         reach = rng.uniform(30.0, 46.0, 2) if main else rng.uniform(8.0, 26.0, 2)
         centre = rng.normal(0.0, 3.0) if main else rng.uniform(-20.0, 20.0)
         right, left = centre - reach[0], centre + reach[1]
@@ -92,7 +93,7 @@ def _line_depths(rng: np.random.Generator, phase: Float32, along: Float32) -> Fl
         if rng.random() < 0.45:
             table[line] *= 1.0 - rng.uniform(0.5, 0.9) * np.exp(-(((s - rng.uniform(-26.0, 26.0)) / 4.5) ** 2))
     inside = np.clip(along + HALF_FOREHEAD_MM, 0.0, length - 1.001)
-    return between_lines(table, np.clip(phase, 0.0, MOST_LINES - 1.001), inside)
+    return between_lines(table, np.clip(phase, 0.0, len(MAIN_LINE) - 1.001), inside)
 
 
 def glabella(ground: SkinGround) -> list[CreaseSet]:
@@ -103,9 +104,9 @@ def glabella(ground: SkinGround) -> list[CreaseSet]:
     # Lines 0 and 1, half a gap from the middle; the gap opens upwards.
     gap = FROWN_GAP_MM + (0.09 + 0.04 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
     phase = x / gap + 0.5
-    ends = 33.0 + 3.0 * rng.standard_normal(2)
+    ends = 32.0 + 2.5 * rng.standard_normal(2)
     high = np.where(x < 0.0, ends[0], ends[1])
-    mask = bump(y, 14.0, high, 6.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.7 * gap, 1.5 * gap))
+    mask = bump(y, 13.0, high, 5.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.65 * gap, 1.2 * gap))
     lines = patch.crease_set(GLABELLA, phase, y, mask)
     return [lines, patch.finer(lines, GLABELLA_FINE, "glabella_fine", 3, 0.4)]
 

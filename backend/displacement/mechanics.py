@@ -9,7 +9,10 @@ Skin that is shortened by the strain e across a line keeps its length by folding
 amplitude a is longer than its base by (pi a / lambda)^2, so a = lambda / pi sqrt(e - e0), of which a share ``gain``
 is seen and never more than ``cap``:
 
-    a0 = min(lambda / pi sqrt(max(0, e - e0)), cap / 0.6) gain,    a = cap tanh(a0 / cap)
+    a0 = min(lambda / pi sqrt(e - e0), cap / 0.6) gain,    a = cap tanh(a0 / cap)
+
+At the onset the square root would start with a cliff, which skin that bends does not: x / sqrt(x + 0.02) is the same
+for large x and starts gently.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from .crease_set import CreaseSet, LockedLines
 from .creases_lower import lower_creases
 from .creases_upper import upper_creases
 from .phase import cycles_per_texel, profile
-from .strain import compression_along
+from .strain import compression_along, smoothed
 
 Floats = NDArray[np.floating[Any]]
 Float32 = NDArray[np.float32]
@@ -36,6 +39,9 @@ COLUMN_MM = (20.0, 104.0)
 COLUMN_MARGIN_MM = 8.0
 SPREAD_SMOOTHING_CELLS = 3.0
 UNSEEN_MM = 5e-4
+GENTLE_STRAIN = 0.02
+FOLD_SMOOTHING_CELLS = 2.0
+"""Folds average the strain over about their own width."""
 LOCKED_GAIN = 0.8
 """How much deeper than others a line becomes that the person has at rest already."""
 LOCKED_ROUNDNESS = 0.2
@@ -64,7 +70,8 @@ def crease_depths(ground: SkinGround, sets: Sequence[CreaseSet], strain: Float32
     """
     strain = ground.strain if strain is None else strain
     weights = ground.weights if weights is None else weights
-    return tuple(_depth(ground, lines, strain, weights) for lines in sets)
+    broad = smoothed(ground.frame, strain, FOLD_SMOOTHING_CELLS)
+    return tuple(_depth(ground, lines, broad, weights) for lines in sets)
 
 
 def _depth(ground: SkinGround, lines: CreaseSet, strain: Float32, weights: Floats) -> Float32:
@@ -91,7 +98,9 @@ def _depth(ground: SkinGround, lines: CreaseSet, strain: Float32, weights: Float
     onset = style.onset * settings.thickness if style.onset > 0.0 else style.onset
 
     def amplitude(e: Any) -> Float32:
-        folded = np.minimum(wavelength / np.pi * np.sqrt(np.maximum(e - onset, 0.0)), cap / 0.6) * gain
+        beyond = np.maximum(e - onset, 0.0)
+        root = beyond / np.sqrt(beyond + GENTLE_STRAIN)
+        folded = np.minimum(wavelength / np.pi * root, cap / 0.6) * gain
         result: Float32 = (cap * np.tanh(folded / cap)).astype(np.float32)
         return result
 
