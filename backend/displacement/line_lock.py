@@ -66,6 +66,8 @@ class LockSettings:
     gate: tuple[float, float] = (1.3, 2.6)
     consistent: tuple[float, float] = (1.15, 1.5)
     consistent_gate: tuple[float, float] = (0.9, 2.0)
+    support: tuple[float, float] = (0.12, 0.35)
+    support_window: float = 2.0
     floor: float = 0.006
     least_pixels: float = 3.0
     least_response: float = 0.4
@@ -73,7 +75,7 @@ class LockSettings:
     beyond_mm: float = 8.0
     single: float = 1.3
     strays: tuple[float, float] = (0.25, 0.42)
-    gains: tuple[float, float] = (0.7, 1.4)
+    gains: tuple[float, float] = (0.85, 1.4)
     gain_mm2: float = 60.0
     predicted_mm: float = 0.10
 
@@ -216,6 +218,10 @@ def line_wave(
     share = float(np.interp(standing, settings.consistent, (0.0, 1.0)))
     low, high = (a * (1.0 - share) + b * share for a, b in zip(settings.gate, settings.consistent_gate))
     gate = smoothstep(strength / by_chance, low, high)
+    # A wrinkle is longer than the window that it is looked for in: what stands out in one place alone is a spot.
+    reach = settings.support_window * sigma
+    support = cv2.GaussianBlur(gate * weight, (0, 0), reach) / (cv2.GaussianBlur(weight, (0, 0), reach) + 0.02)
+    gate = gate * smoothstep(np.asarray(support, np.float32), *settings.support)
     coarse_wavelength = coarse(lines.wavelength_mm)
     left = response(coarse_wavelength, evidence.mm_per_pixel, settings)
     tilt = settings.light * light_across(ground, lines, evidence)

@@ -39,8 +39,8 @@ class MesoscopicSettings:
     squeezed       compression by the photo's own expression between which relief is taken for dynamic
     """
 
-    mm_per_shade: float = 1.2
-    limit_mm: float = 0.2
+    mm_per_shade: float = 1.8
+    limit_mm: float = 0.22
     smooth_mm: float = 0.7
     direction_mm: float = 2.2
     prior: float = 0.7
