@@ -14,7 +14,7 @@ it. The age is the one that fits all sets, each with its uncertainty, together w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -63,7 +63,7 @@ class SkinAgeSettings:
     set_mm2        area from which a set counts fully
     rest_from, rest_slope  age from which lines stay at rest, and share of their cap that a unit of age adds
     squeezed       compression by the photo's own expression between which skin no longer tells its age
-    ages           that are tried
+    ages           that are tried: the oldest, and how many between a child's and that
     fine_pixels    a photo tells roughness where a pixel is at most so many mm
     rough_shade    standard deviation of the finest shading on average skin
     """
@@ -77,7 +77,7 @@ class SkinAgeSettings:
     rest_from: float = 0.25
     rest_slope: float = 0.35
     squeezed: tuple[float, float] = (0.04, 0.10)
-    ages: NDArray[np.float64] = field(default_factory=lambda: np.linspace(0.0, 1.3, 131))
+    ages: tuple[float, int] = (1.3, 131)
     fine_pixels: float = 0.3
     rough_shade: float = 0.045
 
@@ -133,7 +133,8 @@ def with_age(
     still = 1.0 - smoothstep(squeezed(ground, expression, whole), *settings.squeezed)
     predicted = expected_depth(ground, shown, expression)
     seen = 0.0
-    unlikely = ((settings.ages - AVERAGE_AGE) / settings.prior_sd) ** 2
+    ages = np.linspace(0.0, *settings.ages)
+    unlikely = ((ages - AVERAGE_AGE) / settings.prior_sd) ** 2
     for lines, expected, calm in zip(shown, predicted, calm_skin(ground, shown, predicted, lock)):
         resting = RESTING.get(both_sides(lines.name))
         if resting is None:
@@ -149,14 +150,14 @@ def with_age(
         cap = lines.style.cap_mm
         count = min(area / settings.set_mm2, 1.0)
         spread = settings.set_sd * cap + settings.predicted_sd * given
-        aging = (0.5 + 0.5 * settings.ages / AVERAGE_AGE) ** lines.style.aging
+        aging = (0.5 + 0.5 * ages / AVERAGE_AGE) ** lines.style.aging
         # Shading that varies more along the lines than across them is no line.
-        error = (max(depth, 0.0) - given * aging - resting * cap * resting_share(settings.ages, settings)) / spread
+        error = (max(depth, 0.0) - given * aging - resting * cap * resting_share(ages, settings)) / spread
         unlikely += count * np.log1p(error**2)
     if seen < settings.least_mm2:
         return evidence._replace(age=AVERAGE_AGE, age_from_photo=False, roughness=1.0)
     likelihood = np.exp(-0.5 * (unlikely - unlikely.min()))
-    age = float((likelihood * settings.ages).sum() / likelihood.sum())
+    age = float((likelihood * ages).sum() / likelihood.sum())
     return evidence._replace(age=age, age_from_photo=True, roughness=_roughness(evidence, settings))
 
 
