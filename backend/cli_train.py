@@ -1,4 +1,4 @@
-"""``facewright build-face-model``, ``build-detector-error`` and ``fetch-models``: what is made or fetched once."""
+"""What is made or fetched once: ``build-face-model``, ``build-detector-error``, ``train-displacement``, ..."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from .cli_terminal import Terminal
 from .config import assets_dir
+from .errors import FaceError, MissingDependency
+from .training.displacement_settings import add_flags as add_training_flags
+from .training.displacement_settings import from_options as training_settings
 
 
 def add_build_face_model(verbs: Any) -> None:
@@ -81,3 +84,39 @@ def run_fetch_models(options: argparse.Namespace, terminal: Terminal) -> None:
 
     folder = fetch_models(options.to, options.source, terminal.progress)
     terminal.result({"models": str(folder), "files": sorted(path.name for path in folder.glob("*.onnx"))})
+
+
+def add_train_displacement(verbs: Any) -> None:
+    """Add ``train-displacement`` to argparse's subparsers."""
+    verb = verbs.add_parser(
+        "train-displacement",
+        help="train the network that predicts displacement maps",
+        description="Train the displacement network of FaceScape Sec. 4.2 on synthetic heads, which are made first "
+        "where they are missing (needs the 'train' extra). A training that was stopped goes on where it was.",
+        epilog="examples:\n  facewright train-displacement --out training\n"
+        "  facewright train-displacement --out small --train-heads 4 --steps 200 --onnx small.onnx\n"
+        "  facewright train-displacement --out fig10 --without deforming --onnx without_deforming.onnx\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the log and checkpoints")
+    verb.add_argument("--data", type=Path, metavar="DIR", help="synthetic heads (default: heads/ in --out)")
+    verb.add_argument("--onnx", type=Path, metavar="FILE", help="the network (default: the installed asset)")
+    add_training_flags(verb)
+    verb.set_defaults(run=run_train_displacement)
+
+
+def run_train_displacement(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Train and print the network's card as JSON. Raises FaceError."""
+    try:
+        settings = training_settings(options)
+    except ValueError as error:
+        raise FaceError(f"These flags do not go together: {error}.") from error
+    try:
+        from .training.train_displacement import train
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingDependency("Training needs PyTorch: install facewright with its 'train' extra.") from error
+
+    data = options.data or options.out / "heads"
+    terminal.result(train(settings, data, options.out, options.onnx, terminal.progress))

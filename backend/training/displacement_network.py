@@ -29,6 +29,8 @@ from ..displacement.network import DEFORMING_STRIDE, GAIN_STRIDE, TEXTURE_CHANNE
 
 MOTION_SCALE = (0.1, 0.1, 0.1, 4.0, 4.0, 4.0)
 """What makes millimetres and strains numbers of order 1."""
+UNIT_MM = 0.1
+"""What the last layer says counts in tenths of a millimetre."""
 DISCRIMINATOR_SLOPE = 0.2  # of LeakyReLU, pix2pixHD's
 
 
@@ -60,6 +62,8 @@ def _block(inside: int, outside: int) -> nn.Sequential:
 class DisplacementNetwork(nn.Module):
     """Texture and deforming maps to displacement maps."""
 
+    motion_scale: Tensor
+
     def __init__(self, settings: NetworkSettings = NetworkSettings()) -> None:
         super().__init__()
         self.settings = settings
@@ -74,18 +78,17 @@ class DisplacementNetwork(nn.Module):
         self.out = nn.Conv2d(widths[0], (1 + settings.patterns) * fold, 3, padding=1)
         self.place = nn.Conv2d(widths[1], gain, 1)
         self.register_buffer("motion_scale", torch.tensor(MOTION_SCALE).reshape(-1, 1, 1), persistent=False)
+        # What moves the skin comes in twice: through the convolutions, and straight to the gains, so that these are
+        # of order 1 from the first step (a product of two things that both begin near 0 does not begin to learn).
+        both = gain + settings.patterns
         if settings.deforming:
-            self.motion: nn.Module = nn.Conv2d(DEFORMING_CHANNELS, gain, 3, stride=2, padding=1)
+            self.motion: nn.Module = nn.Conv2d(DEFORMING_CHANNELS, both, 3, stride=2, padding=1)
         else:
-            self.motion = nn.Embedding(settings.keys, gain)
+            self.motion = nn.Embedding(settings.keys, both)
         self.gain = nn.Sequential(
             nn.ReLU(), nn.Conv2d(gain, gain, 3, padding=1), nn.ReLU(), nn.Conv2d(gain, gain, 3, padding=1),
             nn.ReLU(), nn.Conv2d(gain, settings.patterns, 1),
         )  # fmt: skip
-        # Begin at "no displacement at all": what is not learned stays smooth.
-        with torch.no_grad():
-            self.out.weight *= 0.1
-            self.out.bias.zero_()  # type: ignore[union-attr]
 
     def forward(
         self, texture: Tensor, deforming: Tensor, keys: Tensor, corner: Sequence[tuple[int, int]] | None = None
@@ -120,14 +123,16 @@ class DisplacementNetwork(nn.Module):
             level = self.decoders[depth](level + skipped[depth])
             if depth == 1:
                 coarse = level
-        shown = functional.pixel_shuffle(self.out(level), DEFORMING_STRIDE)
+        shown = UNIT_MM * functional.pixel_shuffle(self.out(level), DEFORMING_STRIDE)
 
         place = self.place(coarse)[:, None]
         if self.settings.deforming:
-            motion = self.motion((deforming * self.motion_scale).flatten(0, 1)).unflatten(0, (batch, count))
+            motion = self.motion((deforming * self.motion_scale).flatten(0, 1))
+            motion = motion.reshape(batch, count, *motion.shape[1:])
         else:
             motion = self.motion(keys)[None, :, :, None, None].expand(batch, -1, -1, -1, -1)
-        gains = self.gain((place + motion).flatten(0, 1)).unflatten(0, (batch, count))
+        through, straight = motion.split([self.settings.gain_width, self.settings.patterns], 2)
+        gains = self.gain((place + through).flatten(0, 1)).reshape(straight.shape) + straight
         return shown[:, 0], shown[:, 1:], torch.cat([gains[:, :1], gains[:, 1:] - gains[:, :1]], 1)
 
     def _position(self, texture: Tensor, corner: Sequence[tuple[int, int]] | None) -> Tensor:
@@ -148,8 +153,26 @@ def assemble(base: Tensor, patterns: Tensor, gains: Tensor) -> Tensor:
     """
     fine = functional.interpolate(
         gains.flatten(0, 1), scale_factor=float(GAIN_STRIDE), mode="bilinear", align_corners=False
-    ).unflatten(0, gains.shape[:2])
+    )
+    fine = fine.reshape(*gains.shape[:3], *fine.shape[-2:])
     lines = (fine * patterns[:, None]).sum(2)
+    return torch.cat([base[:, None] + lines[:, :1], lines[:, 1:]], 1)
+
+
+def assemble_quickly(base: Tensor, patterns: Tensor, gains: Tensor) -> Tensor:
+    """What ``assemble`` says, with gains that are constant over 4 x 4 texels: a fifth of its time, for training.
+
+    Gains are smooth; the difference is a few thousandths of a wrinkle.
+    """
+    fine = functional.interpolate(
+        gains.flatten(0, 1), scale_factor=GAIN_STRIDE / DEFORMING_STRIDE, mode="bilinear", align_corners=False
+    )
+    fine = fine.reshape(*gains.shape[:3], *fine.shape[-2:])
+    folded = functional.pixel_unshuffle(patterns, DEFORMING_STRIDE)
+    folded = folded.reshape(*patterns.shape[:2], -1, *folded.shape[-2:])
+    with torch.autocast(base.device.type, enabled=False):
+        sums = torch.matmul(fine.float().permute(0, 3, 4, 1, 2), folded.float().permute(0, 3, 4, 1, 2))
+    lines = functional.pixel_shuffle(sums.permute(0, 3, 4, 1, 2).flatten(1, 2), DEFORMING_STRIDE)
     return torch.cat([base[:, None] + lines[:, :1], lines[:, 1:]], 1)
 
 

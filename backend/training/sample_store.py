@@ -99,7 +99,7 @@ class Samples:
 
     def __getitem__(self, index: int) -> DetailSample:
         """One head in memory."""
-        arrays = {
+        arrays: dict[str, Any] = {
             name: self.displacement(index, name)
             if name in DISPLACEMENTS
             else _widened(np.array(self.raw(index, name)))

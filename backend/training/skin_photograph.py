@@ -178,17 +178,17 @@ def _skin(
     for reach_mm, amount in ((1.2, 0.02), (4.0, 0.04), (15.0, 0.08)):
         sigma = reach_mm / FACE_MM_PER_TEXEL * scale
         step = max(1, int(sigma))
-        coarse = rng.standard_normal((size // step + 2, size // step + 2, 2)).astype(np.float32)
-        coarse = cv2.GaussianBlur(coarse, (0, 0), max(1.0, sigma / step))
+        drawn = rng.standard_normal((size // step + 2, size // step + 2, 2)).astype(np.float32)
+        coarse = np.asarray(cv2.GaussianBlur(drawn, (0, 0), max(1.0, sigma / step)), np.float32)
         coarse /= coarse.std() + 1e-6
-        patch = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+        patch = np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
         stain += np.float32(amount * rng.uniform(0.3, 1.5)) * patch
     red = lattice.image(np.exp(-((np.abs(features.position[:, :1]) - 32.0) ** 2) / 400.0).astype(np.float32))
     stain[..., 0] += np.float32(rng.uniform(0.0, 0.15)) * red[..., 0]
     _add_spots(stain[..., 1], rng, settings.spots, scale)
     blood = stain[..., :1] * np.array([-0.15, -0.95, -0.6], np.float32)
     pigment = stain[..., 1:] * np.array([-0.55, -0.8, -1.0], np.float32)
-    return np.asarray(tone, np.float32) * np.exp(blood + pigment)
+    return np.asarray(tone * np.exp(blood + pigment), np.float32)
 
 
 def _add_spots(pigment: Float32, rng: np.random.Generator, most: int, scale: float) -> None:
