@@ -16,7 +16,10 @@ from facewright.cli_terminal import Terminal
 from facewright.errors import OutputUnwritable
 from test_bundle import write_small_bundle
 
-VERBS = ("reconstruct", "inspect", "inspect-model", "preview", "build-face-model", "build-detector-error", "fetch-models")
+VERBS = (
+    "reconstruct", "inspect", "inspect-model", "preview", "build-face-model", "build-detector-error",
+    "train-displacement", "train-bases", "fetch-models",
+)  # fmt: skip
 
 
 def facewright(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
