@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
+from .. import preferences
 from ..backend_door import FaceError
 from ..detail_nodes.controls import CONTROLS, SIZE, detail_modifier, set_controls
-from ..heads import OnHead, active_head, heads_of
+from ..heads import OnHead, active_head, heads_of, record_of
+from ..job.operator import JobOperator
+from ..job.process import Event, Request
+from ..scene.detail_change import can_have_detail, renew_detail
 from ..scene.detail_transfer import DYNAMIC, STATIC, transfer
-from ..scene.refresh import head_by_id
+from ..scene.refresh import NewTextures, head_by_id, prepare, texture_request
+from .reconstruct import bundle_name, detail_settings
 
 PARTS = (
     (STATIC, "Static", "The lines that the other face has at rest, and its pores"),
@@ -53,8 +59,8 @@ class FACEWRIGHT_OT_transfer_detail(OnDetail, bpy.types.Operator):
     bl_idname = "facewright.transfer_detail"
     bl_label = "Take Detail from Another Head"
     bl_description = (
-        "Give this head the wrinkles of another. Its own expressions go on deciding where they show; Rebuild does "
-        "not bring its own ones back, Refresh Textures does"
+        "Give this head the wrinkles of another. Its own expressions go on deciding where they show. Refresh "
+        "Textures brings its own back"
     )
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
@@ -72,6 +78,46 @@ class FACEWRIGHT_OT_transfer_detail(OnDetail, bpy.types.Operator):
             return {"CANCELLED"}
         self.report({"INFO"}, f"{self.part.capitalize()} detail taken from {source.name}")
         return {"FINISHED"}
+
+
+class FACEWRIGHT_OT_make_detail(OnHead, JobOperator, bpy.types.Operator):
+    """Give a head that has no detail its own."""
+
+    bl_idname = "facewright.make_detail"
+    bl_label = "Make Detail"
+    bl_description = (
+        "Make wrinkles for this head from its photo, with the settings under Photo. Shapes, textures and animation "
+        "stay as they are"
+    )
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+    job_kind = "detail"
+    job_verb = "reconstruct"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not (OnHead.poll.__func__(cls, context) and JobOperator.poll.__func__(cls, context)):
+            return False
+        if not can_have_detail(active_head(context)):
+            cls.poll_message_set("Only heads of the built-in face model can have dynamic detail")
+            return False
+        return True
+
+    def request(self, context: bpy.types.Context) -> Callable[[], Request]:
+        head = self.head_of(context)
+        self._head_id = head.session_uid
+        size = record_of(head).get("texture_size", preferences.settings().texture_size)
+        settings = texture_request(head, int(size), None, None) | detail_settings(context.scene, wanted=True)
+        folder = preferences.heads_folder()
+        return lambda: settings | {"output": str(folder / bundle_name(settings)), "overwrite": True}
+
+    @staticmethod
+    def prepare(event: Event) -> NewTextures:
+        return prepare(Path(event["bundle"]))
+
+    def finish(self, context: bpy.types.Context, event: Event) -> str:
+        head = head_by_id(self._head_id)
+        renew_detail(head, event["prepared"].head)
+        return f"{head.name} has dynamic detail now"
 
 
 class _TransferMenu(bpy.types.Menu):
@@ -116,7 +162,7 @@ def other_heads(context: bpy.types.Context) -> Iterator[Any]:
 
 
 CLASSES = (
-    FACEWRIGHT_OT_reset_detail, FACEWRIGHT_OT_transfer_detail,
+    FACEWRIGHT_OT_reset_detail, FACEWRIGHT_OT_transfer_detail, FACEWRIGHT_OT_make_detail,
     FACEWRIGHT_MT_transfer_static, FACEWRIGHT_MT_transfer_dynamic,
 )  # fmt: skip
 

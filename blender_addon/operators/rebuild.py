@@ -11,13 +11,14 @@ from bpy.props import EnumProperty, StringProperty
 
 from .. import preferences
 from ..backend_door import FaceError
+from ..detail_nodes.controls import detail_modifier
 from ..heads import OnHead, anchor
 from ..job.operator import JobOperator
 from ..job.process import Event, Request
 from ..preferences import TEXTURE_SIZES
 from ..scene.rebuild import PartlyRebuilt, rebuild
 from ..scene.refresh import NewTextures, head_by_id, prepare, refresh, texture_request
-from .reconstruct import bundle_name
+from .reconstruct import bundle_name, detail_settings
 
 
 class FACEWRIGHT_OT_rebuild(bpy.types.Operator):
@@ -94,6 +95,7 @@ class FACEWRIGHT_OT_refresh_textures(OnHead, JobOperator, bpy.types.Operator):
         chosen = context.scene.facewright_photo
         model = Path(bpy.path.abspath(chosen.model_path)) if chosen.model_mode == "FILE" else None
         settings = texture_request(head, int(self.texture_size), photo, model)
+        settings |= detail_settings(context.scene, detail_modifier(head) is not None)
         folder = preferences.heads_folder()
         return lambda: settings | {"output": str(folder / bundle_name(settings)), "overwrite": True}
 

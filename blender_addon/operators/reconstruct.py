@@ -74,14 +74,15 @@ def photo_settings(scene: bpy.types.Scene) -> dict[str, Any]:
         "focal_length_mm": chosen.focal_length_mm if chosen.focal_mode == "TYPED" else None,
         "model": model,
         "texture_size": int(chosen.texture_size),
+        **detail_settings(scene, chosen.use_detail),
     }
 
 
-def detail_settings(scene: bpy.types.Scene) -> dict[str, Any]:
+def detail_settings(scene: bpy.types.Scene, wanted: bool) -> dict[str, Any]:
     """What the worker's request says about detail."""
     chosen = scene.facewright_photo
     return {
-        "detail": chosen.detail_source.lower() if chosen.use_detail else "none",
+        "detail": chosen.detail_source.lower() if wanted else "none",
         "detail_size": int(chosen.detail_size),
         "age_years": chosen.age_years if chosen.age_mode == "TYPED" else None,
     }

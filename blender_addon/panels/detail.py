@@ -85,6 +85,7 @@ class FACEWRIGHT_PT_detail_surface(_OfDetail, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         head = active_head(context)
+        layout.row().prop(head.facewright_head, "displacement", expand=True)
         subdivision = next((modifier for modifier in head.modifiers if modifier.type == "SUBSURF"), None)
         if subdivision is not None:
             column = layout.column(align=True)
@@ -107,7 +108,8 @@ def _draw_none(layout: bpy.types.UILayout, context: bpy.types.Context, head: bpy
     if not can_have_detail(head):
         draw_sentence(layout, context, "Only heads of the built-in face model can have dynamic detail.", "INFO")
         return
-    draw_sentence(layout, context, "This head has no dynamic detail: reconstruct its photo again.", "INFO")
+    draw_sentence(layout, context, "This head has no dynamic detail yet.", "INFO")
+    layout.operator("facewright.make_detail", icon="MOD_DISPLACE")
 
 
 def _draw_inputs(layout: bpy.types.UILayout, modifier: bpy.types.NodesModifier, keys: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import bpy
 
 from .. import photo_previews
 from ..photo_files import photo_path
+from ..properties.photo import WRINKLE_SOURCES
 from .base import FacewrightPanel, draw_sentence
 
 PHOTO_SCALE = 8.0  # of the pictures, in heights of a button
@@ -78,7 +79,8 @@ def _draw_detail(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup) -> 
     options = column.column()
     options.active = photo.use_detail
     options.prop(photo, "detail_size", text="Size")
-    options.prop(photo, "detail_source", text="From")
+    if len(WRINKLE_SOURCES) > 1:
+        options.prop(photo, "detail_source", text="From")
     options.row().prop(photo, "age_mode", expand=True)
     if photo.age_mode == "TYPED":
         options.prop(photo, "age_years")

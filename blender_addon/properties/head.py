@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import FloatProperty, FloatVectorProperty, PointerProperty
+from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, PointerProperty
 
 from ..heads import is_head
+from ..scene.detail import BUMP, TRUE, displacement_of, set_displacement
 from ..scene.look import set_overlay_opacity
 from ..scene.resize import HEIGHT, PUPILS, set_size, size
 from ..scene.seen import COMPLETED_COLOUR, OTHER_COLOUR, SEEN_COLOUR
@@ -46,6 +47,24 @@ def _legend(name: str, tip: str, colour: tuple[float, float, float]) -> object:
     )
 
 
+_DISPLACEMENTS = (
+    (BUMP, "Bump", "Detail tilts the normals that light meets: fast, and right from everywhere but the outline"),
+    (
+        TRUE, "Displacement",
+        "Detail moves the surface itself, outlines and shadows too. The head gets a subdivision surface for it",
+    ),
+)  # fmt: skip
+
+
+def _displacement(self: bpy.types.PropertyGroup) -> int:
+    head = self.id_data
+    return int(is_head(head) and displacement_of(head) == TRUE)
+
+
+def _set_displacement(self: bpy.types.PropertyGroup, value: int) -> None:
+    set_displacement(self.id_data, _DISPLACEMENTS[value][0])
+
+
 def _opacity_changed(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     if is_head(self.id_data):
         set_overlay_opacity(self.id_data, self.overlay_opacity)
@@ -59,6 +78,10 @@ class FACEWRIGHT_PG_head(bpy.types.PropertyGroup):
         description="How much of the photo covers the head while the view looks through the photo's camera",
         min=0.0, max=1.0, default=0.5, subtype="FACTOR", options=set(), override={"LIBRARY_OVERRIDABLE"},
         update=_opacity_changed,
+    )  # fmt: skip
+    displacement: EnumProperty(
+        name="Detail As", description="How renderers show the head's detail", items=_DISPLACEMENTS,
+        get=_displacement, set=_set_displacement, options=set(),
     )  # fmt: skip
     seen_colour: _legend("Seen in the Photo", "Skin that comes from the photo", SEEN_COLOUR)
     completed_colour: _legend("Completed", "Skin that the photo does not show, made up to match", COMPLETED_COLOUR)

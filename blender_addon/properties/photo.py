@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import photo_look, preferences
+from ..backend_door import DETAIL_SOURCES
 
 _SIZES = tuple(identifier for identifier, _, _ in preferences.TEXTURE_SIZES)
 _AS_PREFERRED = "AS_PREFERRED"
@@ -12,14 +13,9 @@ DETAIL_SIZES = (
     ("1024", "1024", "Wrinkles and pores as they are seen at arm's length"),
     ("2048", "2048", "Finer, for close-ups; four times the memory and time"),
 )
-DETAIL_SOURCES = (
-    (
-        "MECHANICS", "Mechanics",
-        "From how each expression compresses this face's skin, led by the lines that the photo shows",
-    ),
-    ("NETWORK", "Network", "By a network that saw many synthetic faces (FaceScape)"),
-    ("BASES", "Bases", "From statistical bases of static, compressed and stretched detail (HiFace)"),
-)  # fmt: skip
+WRINKLE_SOURCES = tuple(
+    (name.upper(), name.capitalize(), words.capitalize()) for name, words in DETAIL_SOURCES.items()
+)
 # From 4.5 on, a path must say that it may be relative to the .blend file; before, every path might.
 _RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
@@ -114,8 +110,7 @@ class FACEWRIGHT_PG_photo(bpy.types.PropertyGroup):
     detail_source: bpy.props.EnumProperty(
         name="Wrinkles From",
         description="How the wrinkles of the expressions are found",
-        items=DETAIL_SOURCES,
-        default="MECHANICS",
+        items=WRINKLE_SOURCES,
     )
     age_mode: bpy.props.EnumProperty(
         name="Age",
@@ -127,7 +122,7 @@ class FACEWRIGHT_PG_photo(bpy.types.PropertyGroup):
         default="AUTO",
     )
     age_years: bpy.props.IntProperty(
-        name="Years", description="The person's age", min=0, max=120, soft_min=5, soft_max=90, default=35
+        name="Years", description="The person's age", min=1, max=120, soft_min=5, soft_max=90, default=35
     )
     model_mode: bpy.props.EnumProperty(
         name="Face Model",

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..backend_door import BundleInvalid, FaceError, Head, read_head
+from ..backend_door import BundleInvalid, FaceError, Head, HeadDetail, read_head
 from .skinning import Skinning, skin
 
 
@@ -53,11 +53,19 @@ class BundleSource:
         made_from = self._record.get("photo_sha256")
         if made_from and head.record.get("photo", {}).get("sha256") != made_from:
             raise BundleInvalid(f"{self.folder} holds the head of another photo.")
+        head = head._replace(detail=self._detail(head.detail))
         textures = Path(self._record["textures"]) / "textures" if self._record.get("textures") else None
         if textures is None or not (textures / head.albedo.name).is_file():
             return head
         files = {name: textures / getattr(head, name).name for name in ("albedo", "iris", "teeth", "mouth")}
         return head._replace(**files)
+
+    def _detail(self, own: HeadDetail | None) -> HeadDetail | None:
+        """The detail that the head has had: that of a later bundle, where it was made anew since."""
+        named = self._record.get("detail")
+        if named is None or Path(named) == self.folder or not (Path(named) / "head.json").is_file():
+            return own if named is not None else None
+        return read_head(Path(named), verify=False).detail
 
     @cached_property
     def head(self) -> Head:

@@ -12,6 +12,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detail_nodes.displacement import KIND as DISPLACEMENT
+from ..detail_nodes.sheet import is_group
 from .materials import TEXTURE
 from .png16 import png16
 
@@ -31,6 +33,14 @@ def detail_nodes(head: bpy.types.Object) -> Iterator[tuple[str, bpy.types.Node]]
                 name = node.image.get(TEXTURE) if node.image is not None else None
                 if name in DETAIL_IMAGES:
                     yield name, node
+
+
+def shows_detail(node: bpy.types.Node) -> bool:
+    """Whether an image node belongs to the head's detail, also where its image is gone."""
+    return any(
+        link.to_node.type == "GROUP" and is_group(link.to_node.node_tree, DISPLACEMENT)
+        for socket in node.outputs for link in socket.links
+    )  # fmt: skip
 
 
 def detail_images(head: bpy.types.Object) -> dict[str, bpy.types.Image]:

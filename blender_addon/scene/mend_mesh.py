@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..backend_door import ARKIT_NAMES, FaceError
 from .bundle_source import BundleSource
 from .coordinates import to_blender
+from .detail_images import shows_detail
 from .materials import MATERIAL, SURFACES, build_materials, load_texture
 from .mesh import BASIS, UV_LAYER
 from .resize import animation_curves
@@ -124,7 +125,10 @@ def mend_images(obj: bpy.types.Object, source: BundleSource) -> int:
         slot = None if material is None else material.get(MATERIAL)
         if slot is None or material.node_tree is None or not material.is_editable:
             continue
-        empty = [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE" and _is_empty(node.image)]
+        empty = [
+            node for node in material.node_tree.nodes
+            if node.type == "TEX_IMAGE" and _is_empty(node.image) and not shows_detail(node)
+        ]  # fmt: skip
         if not empty or slot not in texture_files(source):
             continue
         path = texture_files(source)[slot]

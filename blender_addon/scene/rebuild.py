@@ -9,11 +9,14 @@ import bpy
 from mathutils import Matrix
 
 from ..backend_door import FaceError
-from ..heads import ARMATURE, CAMERA, HEAD, PART, RECORD, heads_in_file, is_head, parts_of
+from ..detail_nodes.controls import detail_modifier
+from ..heads import ARMATURE, CAMERA, HEAD, PART, RECORD, heads_in_file, is_head, parts_of, record_of
 from . import mend_mesh
 from .armature import build_armature
 from .bundle_source import BundleSource
 from .camera import build_camera
+from .detail import add_detail
+from .detail_change import lacks_detail
 from .materials import build_materials, load_image
 from .mesh import build_mesh
 from .record import KEY_TOKEN, describe, new_token, update
@@ -58,7 +61,8 @@ def rebuild(part: bpy.types.Object, places: Iterable[Path] = ()) -> tuple[bpy.ty
     _refuse_locked(head)
     _complete_record(head, source)
     problem: FaceError | None = None
-    for mend in (_mend_keys, _mend_surface, _mend_rig, _mend_camera, _mend_seen, _mend_drivers):
+    mends = (_mend_keys, _mend_surface, _mend_rig, _mend_camera, _mend_seen, _mend_detail, _mend_drivers)
+    for mend in mends:
         try:
             done += mend(head, source)
         except FaceError as error:  # what does not depend on it can be repaired all the same
@@ -88,6 +92,13 @@ def _mend_seen(head: bpy.types.Object, source: BundleSource) -> list[str]:
         return []
     store_seen(head, source.head)
     return ["what the photo showed"]
+
+
+def _mend_detail(head: bpy.types.Object, source: BundleSource) -> list[str]:
+    if not lacks_detail(head) or not mend_mesh.same_topology(head, source):
+        return []
+    add_detail(head, source.head, float(record_of(head).get("size_factor", 1.0)))
+    return ["dynamic detail"]
 
 
 def _head_on(part: bpy.types.Object) -> bpy.types.Object | None:
@@ -138,7 +149,8 @@ def _mend_rig(head: bpy.types.Object, source: BundleSource) -> list[str]:
     if modifier is None:
         modifier = head.modifiers.new("Armature", "ARMATURE")
         modifier.use_vertex_groups, modifier.use_bone_envelopes = True, False
-        head.modifiers.move(len(head.modifiers) - 1, 0)  # the person's own work on the posed head
+        # Before the person's own work on the posed head; detail looks at the blendshapes alone.
+        head.modifiers.move(len(head.modifiers) - 1, 0 if detail_modifier(head) is None else 1)
         done += [] if "armature" in done else ["armature modifier"]
     if modifier.object is None:
         modifier.object = armature

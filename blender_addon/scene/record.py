@@ -6,6 +6,7 @@ carry the same, so that any part that is left can bring back the others. Heads o
     versions            name -> version
     bundle              folder of the head bundle that the geometry comes from
     textures            folder of the bundle that the textures come from
+    detail              folder of the bundle that the dynamic detail comes from; absent where there is none
     photo               name, sha256, width, height (pixels), box (x, y, width, height of the face), face (its
                         number), focal_length_mm (the photo's own); path, where the photo lay
     photo_sha256        the same sum, where earlier versions look for it
@@ -76,6 +77,8 @@ def describe(head: Head, jaw_open_degrees: float) -> dict[str, Any]:
             "relative": float(residual["relative"]),
             "mean_mm": mean_px * abs(float(head.translation_mm[2])) / head.camera.fx,
         }
+    if head.detail is not None:
+        record["detail"] = str(head.photo.parent)
     if "size" in texture:
         record["texture_size"] = int(texture["size"])
         record["seen_percent"] = float(texture["seen_percent"])

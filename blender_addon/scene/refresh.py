@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import bpy
 
 from ..backend_door import FaceError, Head, read_head
+from ..detail_nodes.controls import detail_modifier
 from ..heads import heads_in_file, parts_of, record_of
+from .detail_change import renew_detail
+from .detail_images import shows_detail
 from .materials import MATERIAL, TEXTURE, load_texture
 from .record import describe, update
 from .seen import store_seen
@@ -89,9 +92,13 @@ def refresh(head: bpy.types.Object, new: NewTextures) -> str:
         _replace(node, loaded[path])
     if len(head.data.vertices) == len(new.head.neutral):
         store_seen(head, new.head)
+    made = f"{len(loaded)} textures"
+    if new.head.detail is not None and detail_modifier(head) is not None:
+        renew_detail(head, new.head)
+        made += " and the detail"
     entries = {name: fresh[name] for name in ("textures", "texture_size", "seen_percent") if name in fresh}
     update(parts_of(head), **entries)
-    return f"{len(loaded)} textures of {head.name} made anew, {entries['texture_size']} px"
+    return f"{made} of {head.name} made anew, {entries['texture_size']} px"
 
 
 def head_by_id(session_uid: int) -> bpy.types.Object:
@@ -114,7 +121,7 @@ def _bundles(record: dict[str, Any]) -> list[Path]:
 
 def _texture_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
     """The nodes that show the material's own texture: those with an image of ours, else the only one there is."""
-    nodes = [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
+    nodes = [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE" and not shows_detail(node)]
     ours = [node for node in nodes if node.image is not None and TEXTURE in node.image]
     return ours or (nodes if len(nodes) == 1 else [])
 

@@ -8,6 +8,7 @@ import bpy
 from mathutils import Matrix
 
 from ..backend_door import FaceError
+from ..detail_nodes.controls import SIZE, detail_modifier, get_control, set_control
 from ..heads import HeadParts, heads_in_file, parts_of, record_of
 from .coordinates import METRES_PER_MM
 from .curves import fcurves_of
@@ -110,6 +111,9 @@ def resize(head: bpy.types.Object, factor: float) -> None:
             _scale_place(part, factor)
     if parts.camera is not None:
         parts.camera.data.dof.focus_distance *= factor
+    detail = detail_modifier(head)
+    if detail is not None:  # what its maps hold in millimetres
+        set_control(detail, SIZE, get_control(detail, SIZE) * factor)
     head.update_tag()
     _scale_record(parts, factor)
 

@@ -14,6 +14,7 @@ pytest.importorskip("bpy", reason="Blender's Python module (bpy) is not installe
 
 import bpy  # noqa: E402
 import bundles  # noqa: E402
+import detail_bundles  # noqa: E402
 
 from blender_addon.backend_door import Head, read_head  # noqa: E402
 from blender_addon.scene.build import HeadObjects, build_scene  # noqa: E402
@@ -41,3 +42,18 @@ def empty() -> None:
 def built(empty: None, head: Head) -> HeadObjects:
     """The scene of the small head in an empty file."""
     return build_scene(head)
+
+
+@pytest.fixture(scope="session")
+def detail_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small head's bundle with dynamic detail; tests must not write into it."""
+    folder = tmp_path_factory.mktemp("bundle") / "head_with_detail"
+    topology, head = bundles.synthetic_head()
+    bundles.write_bundle(folder, topology, head)
+    return detail_bundles.add_detail(folder, detail_bundles.small_detail(topology, head))
+
+
+@pytest.fixture(scope="session")
+def detailed(detail_bundle: Path) -> Head:
+    """The small head with dynamic detail."""
+    return read_head(detail_bundle)

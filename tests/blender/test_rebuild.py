@@ -252,7 +252,7 @@ def state(obj: bpy.types.Object) -> dict[str, object]:
         mesh.uv_layers[0].data.foreach_get("uv", uv)
     seen = mesh.attributes.get("facewright_seen")
     return {
-        "modifiers": [(m.type, m.object) for m in obj.modifiers],
+        "modifiers": [(m.type, getattr(m, "object", None)) for m in obj.modifiers],
         "weights": weights.tobytes(),
         "camera": None if camera is None else [round(v, 5) for row in camera.matrix_local for v in row],
         "photo": camera and [tuple(entry.image.size) for entry in camera.data.background_images if entry.image],
