@@ -215,7 +215,7 @@ def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str,
         skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
         shown = pool.submit(lambda: finish_preview(drawn.result(), skins))
         detail = _detail(request, clock, DetailInputs(
-            skin, head, model.blendshape_names, fit.expression, _seed(photo, chosen)
+            skin, head, model.blendshape_names, fit.expression, textures.albedo, _seed(photo, chosen)
         ))  # fmt: skip
         with clock.stage("preview"):
             preview = shown.result()

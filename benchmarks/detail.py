@@ -1,6 +1,6 @@
 """Time, memory and size of dynamic detail, from the photo to all 20 maps and masks on disk.
 
-    python benchmarks/detail.py PHOTO [--sizes 1024 2048] [--runs 3] [--stages] [--json OUT]
+    python benchmarks/detail.py PHOTO [--sizes 1024 2048] [--runs 3] [--source S] [--stages] [--json OUT]
 
 Every run is a process of its own: it finds the face, fits the head and looks at its skin, as a reconstruction does;
 then the clock starts, and detail is made and written. Peak memory is of the whole process. ``--stages`` adds the
@@ -38,7 +38,7 @@ def prepared(photo_path: Path) -> Any:
     from facewright.head.scale import estimate_scale
     from facewright.photo.landmarks import LandmarkDetector
     from facewright.photo.load import load_photo
-    from facewright.texture.textures import TextureSettings
+    from facewright.texture.textures import TextureSettings, make_textures
 
     model, photo = load_face_model(None), load_photo(photo_path)
     face = LandmarkDetector().faces(photo.pixels)[0]
@@ -47,17 +47,18 @@ def prepared(photo_path: Path) -> Any:
     scale = estimate_scale(model, fit, face.iris)
     fit, head = api._scaled(fit, model.head(fit.identity), scale.factor)
     skin = api._skin_in_photo(photo, fit, model, head, face, TextureSettings())
-    return DetailInputs(skin, head, model.blendshape_names, fit.expression, 1)
+    texture = make_textures(photo.pixels, fit, model.topology, head, face.landmarks, prepared=skin).albedo
+    return DetailInputs(skin, head, model.blendshape_names, fit.expression, texture, 1)
 
 
-def measure(photo: Path, size: int, stages: bool) -> dict[str, float]:
+def measure(photo: Path, size: int, source: str, stages: bool) -> dict[str, float]:
     """One run in this process."""
     from facewright.displacement.make_detail import DetailSettings, make_detail
     from facewright.head.detail_files import write_detail
     from facewright.head.memory import peak_memory_mb
 
     inputs = prepared(photo)
-    settings = DetailSettings(size)
+    settings = DetailSettings(size, source)
     with tempfile.TemporaryDirectory() as folder:
         started, cpu = time.perf_counter(), time.process_time()
         detail = make_detail(inputs, settings, THREADS)
@@ -97,18 +98,17 @@ def by_stage(inputs: Any, settings: Any) -> dict[str, float]:
     ))  # fmt: skip
     sets = timed("crease sets", lambda: parts.lay_out_creases(ground))
     evidence = timed("age", lambda: parts._aged(evidence, ground, sets, inputs, settings))
-    timed("lines, 19 maps", lambda: parts._from_mechanics(ground, sets, evidence, inputs, settings))
-    relief = parts._from_mechanics(ground, sets, evidence, inputs, settings)
     sampler = parts.uv_sampler(topology, "skin", size)
     masks = timed("masks, tension", lambda: parts._masks(topology, head, ground, sampler))
-    timed("tension maps", lambda: parts.tension_maps(relief.dynamic, masks.tension_images))
+    timed("all maps", lambda: parts._relief(ground, sets, evidence, masks, inputs, settings))
     timed("pores", lambda: parts.pores(topology, head.neutral, size, evidence=evidence))
     return seconds
 
 
-def run_once(photo: Path, size: int, stages: bool) -> dict[str, float]:
+def run_once(photo: Path, size: int, source: str, stages: bool) -> dict[str, float]:
     """``measure`` in a fresh process."""
-    command = [sys.executable, __file__, str(photo), "--measure", str(size), *(["--stages"] if stages else [])]
+    command = [sys.executable, __file__, str(photo), "--measure", str(size), "--source", source]
+    command += ["--stages"] if stages else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr.strip().splitlines()[-1])
@@ -122,19 +122,20 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--source", default="mechanics", help="who makes the maps: mechanics, network or bases")
     parser.add_argument("--stages", action="store_true", help="also the stages one by one")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measure(options.photo, options.measure, options.stages)))
+        print(json.dumps(measure(options.photo, options.measure, options.source, options.stages)))
         return
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{options.photo.name}, median of {options.runs} runs (memory: the largest); {machine}")
     report: dict[str, Any] = {"machine": machine}
     failed = False
     for size in options.sizes:
-        runs = [run_once(options.photo, size, options.stages) for _ in range(max(options.runs, 1))]
+        runs = [run_once(options.photo, size, options.source, options.stages) for _ in range(max(options.runs, 1))]
         numbers = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         numbers["peak memory MB"] = max(run["peak memory MB"] for run in runs)
         report[str(size)] = numbers

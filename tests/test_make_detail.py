@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from detail_heads import face_model, head_of
+from facewright.config import assets_dir
 from facewright.displacement.make_detail import DetailInputs, DetailSettings, make_detail
 from facewright.dynamic_detail.detail_maps import KEYS, DetailMaps
-from facewright.errors import TopologyMismatch
+from facewright.errors import ModelFileInvalid, TopologyMismatch
 from facewright.face_model.base import HeadGeometry
 from facewright.face_model.key_expressions import KEY_EXPRESSION_NAMES
 from facewright.mesh.texel_map import uv_sampler
@@ -18,6 +20,10 @@ from painted_head import painted_head
 from small_head import small_head
 
 SIZE = 512
+TRAINED = {
+    "network": ("displacement.onnx",),
+    "bases": ("sd_detail_bases.npz", "sd_detail_static.onnx", "sd_detail_dynamic.onnx"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +33,8 @@ def inputs() -> DetailInputs:
     painted = painted_head(model)
     head = HeadGeometry(painted.head.neutral, head_of().blendshapes)
     skin = skin_in_photo(painted.photo, painted.fit, model.topology, head, painted.landmarks, SIZE, model.embedding)
-    return DetailInputs(skin, head, model.blendshape_names, np.zeros(len(model.blendshape_names)), 5)
+    texture = np.full((SIZE, SIZE, 3), (200, 150, 130), np.uint8)
+    return DetailInputs(skin, head, model.blendshape_names, painted.fit.expression, texture, 5)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +133,30 @@ def test_heads_of_other_meshes_are_refused(inputs: DetailInputs) -> None:
     surface = replace(inputs.photo.surface, topology=topology)
     with pytest.raises(TopologyMismatch):
         make_detail(inputs._replace(photo=inputs.photo._replace(surface=surface), head=head))
+
+
+@pytest.mark.parametrize("source", ["network", "bases"])
+def test_learned_sources(inputs: DetailInputs, detail: DetailMaps, source: str) -> None:
+    """Other maps, from the trained files; masks, pores and age are the same as ever."""
+    if not all((assets_dir() / name).is_file() for name in TRAINED[source]):
+        pytest.skip(f"assets/{TRAINED[source][0]} has not been trained")
+    learned = make_detail(inputs, DetailSettings(SIZE, source))
+    assert learned.record["source"] == source and "lines" not in learned.record
+    for name in ("activation", "key_weights", "tension", "regions", "pores"):
+        np.testing.assert_array_equal(getattr(learned, name), getattr(detail, name), err_msg=name)
+    for name in ("static", "dynamic", "compressed", "stretched"):
+        ours, theirs = getattr(detail, name), getattr(learned, name)
+        assert theirs.shape == ours.shape and theirs.dtype == np.float32 and np.isfinite(theirs).all(), name
+    raised = KEY_EXPRESSION_NAMES.index("brow_raiser") - 1
+    forehead = uv_sampler(face_model().topology, "skin", SIZE).image(detail.regions[0]) > 0.9
+    assert spread(learned.dynamic[raised][forehead]) > 0.1
+
+
+@pytest.mark.parametrize("source", ["network", "bases"])
+def test_learned_sources_without_their_files(
+    inputs: DetailInputs, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facewright.displacement.network.assets_dir", lambda: tmp_path)
+    monkeypatch.setattr("facewright.displacement.sd_detail.assets_dir", lambda: tmp_path)
+    with pytest.raises(ModelFileInvalid, match=TRAINED[source][0]):
+        make_detail(inputs, DetailSettings(SIZE, source))

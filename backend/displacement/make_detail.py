@@ -8,6 +8,7 @@ Sources differ in who makes the static and the dynamic maps; masks, tension, age
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -25,16 +26,16 @@ from ..mesh.topology import Topology
 from ..texture.skin_in_photo import SkinInPhoto
 from .canonical import canonical_places
 from .crease_ground import SkinGround
-from .crease_set import CreaseSet, LockedLines, PhotoEvidence
-from .line_lock import LockSettings, lock_lines
-from .mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
-from .mesoscopic import MesoscopicSettings, mesoscopic_relief
+from .crease_set import CreaseSet, PhotoEvidence
+from .line_lock import LockSettings
+from .mechanics import lay_out_creases
+from .mesoscopic import MesoscopicSettings
 from .pores import PoreSettings, pores
+from .relief import Relief, SkinLook, bases_relief, mechanics_relief, network_relief
 from .settings import SkinSettings
 from .shading_detail import ShadingSettings, photo_evidence
 from .skin_age import SkinAgeSettings, age_factor, with_age, years_of
 from .sources import AGES, DEFAULT_SIZE, DEFAULT_SOURCE, SIZES, SOURCES
-from .tension_maps import tension_maps
 
 Float32 = NDArray[np.float32]
 
@@ -73,6 +74,7 @@ class DetailInputs(NamedTuple):
     head        neutral and blendshapes, mm, model space
     names       (E,) of the blendshapes
     expression  (E,) their weights in the photo
+    texture     (T, T, 3) uint8 sRGB, the skin's
     seed        of everything that chance decides: another for every person, the same for the same photo
     """
 
@@ -80,15 +82,8 @@ class DetailInputs(NamedTuple):
     head: HeadGeometry
     names: tuple[str, ...]
     expression: NDArray[np.float64]
+    texture: NDArray[np.uint8]
     seed: int
-
-
-class _Relief(NamedTuple):
-    """(S, S) static without pores and (19, S, S) dynamic, mm; ``record``: what head.json says of them."""
-
-    static: Float32
-    dynamic: Float32
-    record: dict[str, Any]
 
 
 def make_detail(inputs: DetailInputs, settings: DetailSettings | None = None, threads: int = 2) -> DetailMaps:
@@ -97,6 +92,7 @@ def make_detail(inputs: DetailInputs, settings: DetailSettings | None = None, th
     Raises
     ------
     TopologyMismatch : the head is not of the built-in face model
+    ModelFileInvalid : a file that the source needs is missing or damaged
     """
     settings = settings or DetailSettings()
     head, names = inputs.head, inputs.names
@@ -114,11 +110,10 @@ def make_detail(inputs: DetailInputs, settings: DetailSettings | None = None, th
             pores, topology, head.neutral, settings.size, seed=inputs.seed, roughness=evidence.roughness,
             age=evidence.age, evidence=evidence, settings=settings.pores,
         )  # fmt: skip
-        relief = _from_mechanics(ground, sets, evidence, inputs, settings)
         found = masks.result()
-        compressed, stretched = tension_maps(relief.dynamic, found.tension_images)
+        relief = _relief(ground, sets, evidence, found, inputs, settings)
         return DetailMaps(
-            relief.static, porous.result(), relief.dynamic, compressed, stretched,
+            relief.static, porous.result(), relief.dynamic, relief.compressed, relief.stretched,
             found.activation, ground.weights, found.tension, found.regions,
             {**_record(evidence, inputs, settings), **relief.record},
         )  # fmt: skip
@@ -159,30 +154,22 @@ def _aged(
     return found._replace(age=age_factor(settings.age_years), age_from_photo=False)
 
 
-def _from_mechanics(
+def _relief(
     ground: SkinGround,
-    sets: tuple[CreaseSet, ...],
+    sets: Sequence[CreaseSet],
     evidence: PhotoEvidence,
+    masks: _Masks,
     inputs: DetailInputs,
     settings: DetailSettings,
-) -> _Relief:
-    """Wrinkles from strain, along the lines that the photo shows; and these lines at rest."""
-    locked = lock_lines(ground, sets, evidence, inputs.expression, settings.lock)
-    dynamic = dynamic_maps(ground, sets, crease_depths(ground, sets), locked)
-    static = locked_static(ground, sets, locked)
-    static += mesoscopic_relief(ground, sets, evidence, static, inputs.expression, settings.mesoscopic)
-    return _Relief(static, dynamic, {"lines": _lines_entry(locked)})
-
-
-def _lines_entry(locked: dict[str, LockedLines]) -> dict[str, Any]:
-    """For every crease set that the photo could show: its deepest line at rest (mm) and its gain."""
-    return {
-        name: {
-            "rest_mm": round(float((own.depth_mm * own.trust).max(initial=0.0)), 3),
-            "gain": round(float(own.gain), 3),
-        }
-        for name, own in locked.items()
-    }
+) -> Relief:
+    """The maps from the source that was chosen. Raises ModelFileInvalid where it needs files that are not there."""
+    topology = inputs.photo.surface.topology
+    look = SkinLook(evidence, inputs.expression, inputs.texture)
+    if settings.source == "network":
+        return network_relief(topology, ground, look, masks.tension_images)
+    if settings.source == "bases":
+        return bases_relief(topology, ground, look, masks.tension)
+    return mechanics_relief(ground, sets, look, masks.tension_images, settings.lock, settings.mesoscopic)
 
 
 def _age_entry(evidence: PhotoEvidence, settings: DetailSettings) -> dict[str, Any]:

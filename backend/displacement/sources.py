@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-SOURCES = MappingProxyType({"mechanics": "from the strain of the skin and the lines in the photo"})
+SOURCES = MappingProxyType({
+    "mechanics": "from the strain of the skin and the lines in the photo",
+    "network": "predicted by FaceScape's network",
+    "bases": "HiFace's learned bases of static, compressed and stretched detail",
+})  # fmt: skip
 """Who makes the displacement maps of the key expressions; the first is the default."""
 DEFAULT_SOURCE = "mechanics"
 SIZES = (512, 1024, 2048)
