@@ -34,7 +34,7 @@ def add_train_bases(verbs: Any) -> None:
                       help="checkpoints, log, curves and report; a run that was stopped goes on from there")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="(default: the installed assets)")
     verb.add_argument("--size", type=int, metavar="B", help="texels a side of the bases' maps (default: 256)")
-    verb.add_argument("--static-components", type=int, metavar="K", help="of the static basis (default: 40)")
+    verb.add_argument("--static-components", type=int, metavar="K", help="of the static basis (default: 80)")
     verb.add_argument("--dynamic-components", type=int, metavar="K",
                       help="of the compressed and of the stretched basis (default: 26, as in the paper)")
     verb.add_argument("--static-steps", type=int, metavar="N", help="of the encoder (default: 2000)")

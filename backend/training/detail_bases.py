@@ -24,11 +24,12 @@ NOTHING_MM = 1e-5
 
 @dataclass(frozen=True)
 class BasisSettings:
-    """size: B of the maps, texels; static, dynamic: components (HiFace: 300 static of 332 scans, 26 compressed and
-    26 stretched); floor_mm: texels whose detail has a smaller root mean square over the population are left out."""
+    """size: B of the maps, texels (256 keep 98 % of the energy, 192 keep 94 %); static, dynamic: components
+    (HiFace: 300 static of 332 scans, 26 compressed and 26 stretched; 80 keep the files at one megabyte); floor_mm:
+    texels whose detail has a smaller root mean square over the population are left out."""
 
     size: int = 256
-    static: int = 40
+    static: int = 80
     dynamic: int = 26
     floor_mm: float = 0.004
 

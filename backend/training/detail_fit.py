@@ -114,14 +114,22 @@ def dynamic_loss(mapper: DynamicMapper, data: DynamicData, people: Tensor, polar
     static, xi = data.static[people], data.expressions[people]
     said = mapper(static[:, None], torch.cat([torch.zeros_like(xi[:, :1]), xi], 1))
     neutral, keys = said[:, 0], said[:, 1:]
-    quadratic = torch.einsum("nek,nekl,nel->ne", keys, data.quadratic[people], keys)
-    missed = data.constant[people] - 2.0 * (keys * data.linear[people]).sum(-1) + quadratic
+    shown = data._replace(
+        quadratic=data.quadratic[people], linear=data.linear[people], constant=data.constant[people]
+    )
     # ``constant`` is the energy that the means miss: 1 is as good as the mean states.
-    dynamic = missed.sum() / data.constant[people].sum()
+    dynamic = missed_energy(shown, keys) / shown.constant.sum()
     wanted = data.polarised[people]
     states = (data.energies * (neutral - wanted).square()).sum() / (data.energies * wanted.square()).sum()
     loss: Tensor = dynamic + polarised_share * states
     return loss
+
+
+def missed_energy(data: DynamicData, said: Tensor) -> Tensor:
+    """Squared error, mm^2 summed over people, expressions and texels, of coefficients ``said`` (n, E, K)."""
+    quadratic = torch.einsum("nek,nekl,nel->ne", said, data.quadratic, said)
+    missed: Tensor = (data.constant - 2.0 * (said * data.linear).sum(-1) + quadratic).sum()
+    return missed
 
 
 class Stage:

@@ -42,6 +42,7 @@ from .detail_fit import (
     dynamic_data,
     dynamic_loss,
     json_log,
+    missed_energy,
     static_loss,
 )
 from .detail_regressor import DynamicMapper, RegressorSettings, StaticEncoder
@@ -115,7 +116,7 @@ def train_bases(
     progress("bases", 1.0)
 
     encoder, static_best = _fit_encoder(train, validation, settings, work, log, progress)
-    mapper, dynamic_best = _fit_mapper(encoder, bases, train, validation, settings, work, log, progress)
+    mapper, missed = _fit_mapper(encoder, bases, train, validation, settings, work, log, progress)
     disagreement = {
         "static": export_encoder(encoder, examples.seen.shape[1:], out / STATIC_FILE),
         "dynamic": export_mapper(mapper, len(bases["static"].components), out / DYNAMIC_FILE),
@@ -129,8 +130,11 @@ def train_bases(
         "settings": asdict(settings),
         "components": {part: len(bases[part].components) for part in PARTS},
         "energy_of_unseen_heads": {part: each._asdict() for part, each in energy.items()},
-        "missed_static": static_best,
-        "missed_dynamic": dynamic_best,
+        "missed": {
+            "static": static_best,
+            "static_on_basis": _missed_on_basis(encoder, bases["static"], validation),
+            **missed,
+        },
         "parameters": {"static": _parameters(encoder), "dynamic": _parameters(mapper)},
         "onnx_disagreement": disagreement,
         "files": {name: _described(out / name) for name in (BASES_FILE, STATIC_FILE, DYNAMIC_FILE)},
@@ -174,6 +178,21 @@ def _fit_encoder(
     return encoder.eval(), best
 
 
+def _missed_on_basis(encoder: StaticEncoder, basis: DetailBasis, examples: DetailExamples) -> float:
+    """Share of static energy that is missed after what the encoder says was projected: D_sta of Eq. (5).
+
+    The projection can lose lines that the encoder sees and the population has never had in this place.
+    """
+    missed = energy = 0.0
+    for seen, truth in zip(examples.seen, examples.static.astype(np.float32)):
+        with torch.no_grad():
+            said = encoder(torch.from_numpy(seen[None]).float())[:, 0].numpy()
+        shown = basis.maps(basis.coefficients(said))[0]
+        missed += float((examples.mask * (shown - truth) ** 2).sum())
+        energy += float((examples.mask * truth**2).sum())
+    return missed / energy
+
+
 def _static_data(examples: DetailExamples) -> StaticData:
     return StaticData(*(torch.from_numpy(values) for values in (examples.seen, examples.static, examples.mask)))
 
@@ -181,8 +200,9 @@ def _static_data(examples: DetailExamples) -> StaticData:
 def _fit_mapper(
     encoder: StaticEncoder, bases: dict[str, DetailBasis], train: DetailExamples, validation: DetailExamples,
     settings: TrainBasesSettings, work: Path, log: Log, progress: Progress,
-) -> tuple[DynamicMapper, float]:  # fmt: skip
-    """Stage 4; returns the network in its best state and its loss on the validation heads."""
+) -> tuple[DynamicMapper, dict[str, float]]:  # fmt: skip
+    """Stage 4; returns the network in its best state and the shares of the validation heads' dynamic energy that
+    are missed by it, by the mean states, and by the best coefficients that the bases have for each expression."""
     known = mapper_data(encoder, bases, train, with_mirrored=True)
     unknown = mapper_data(encoder, bases, validation, with_mirrored=False)
     torch.manual_seed(settings.seed + 1)
@@ -200,8 +220,17 @@ def _fit_mapper(
     def validate() -> float:
         return float(dynamic_loss(mapper, unknown, everyone, settings.polarised))
 
-    best = stage.run(batch_loss, validate, _reporting(log, progress, settings.dynamic.steps))
-    return mapper.eval(), best
+    stage.run(batch_loss, validate, _reporting(log, progress, settings.dynamic.steps))
+    with torch.no_grad():
+        said = mapper.eval()(unknown.static[:, None], unknown.expressions)
+    everything = float((validation.mask * np.square(validation.dynamic, dtype=np.float32)).sum())
+    ridge = torch.eye(said.shape[-1])  # of one standard deviation to one mm^2: keys without tension tell nothing
+    best = torch.linalg.solve(unknown.quadratic + ridge, unknown.linear)
+    return mapper, {
+        "dynamic": float(missed_energy(unknown, said)) / everything,
+        "dynamic_mean_states": float(unknown.constant.sum()) / everything,
+        "dynamic_best_states": float(missed_energy(unknown, best)) / everything,
+    }
 
 
 def mapper_data(
