@@ -105,7 +105,7 @@ def glabella(ground: SkinGround) -> list[CreaseSet]:
     gap = FROWN_GAP_MM + (0.09 + 0.04 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
     phase = x / gap + 0.5
     ends = 32.0 + 2.5 * rng.standard_normal(2)
-    high = np.where(x < 0.0, ends[0], ends[1])
+    high = ends[0] + (ends[1] - ends[0]) * smoothstep(x, -3.0, 3.0)
     mask = bump(y, 13.0, high, 5.0, 13.0) * (1.0 - smoothstep(np.abs(x), 0.65 * gap, 1.2 * gap))
     lines = patch.crease_set(GLABELLA, phase, y, mask)
     return [lines, patch.finer(lines, GLABELLA_FINE, "glabella_fine", 3, 0.4)]

@@ -11,8 +11,8 @@ is seen and never more than ``cap``:
 
     a0 = min(lambda / pi sqrt(e - e0), cap / 0.6) gain,    a = cap tanh(a0 / cap)
 
-At the onset the square root would start with a cliff, which skin that bends does not: x / sqrt(x + 0.02) is the same
-for large x and starts gently.
+At the onset the square root would start with a cliff, and bending skin does not: x / sqrt(x + 0.02) is the same for
+large x and starts gently.
 """
 
 from __future__ import annotations

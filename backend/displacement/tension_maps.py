@@ -21,6 +21,8 @@ Float32 = NDArray[np.float32]
 
 TYPICAL_TENSION = 0.05
 """Root of rho: tension below which a texel says little about how skin folds at full tension."""
+LARGEST_MM = 8.0
+"""Where a line crosses skin of hardly any tension the quotient has no bound, and what is stored has."""
 STRIP = 64
 """Rows at a time, so that the work stays in the processor's cache."""
 
@@ -46,9 +48,9 @@ def tension_maps(dynamic: Floats, tension: Floats) -> tuple[Float32, Float32]:
         shown, tense = dynamic[:, rows], tension[:, rows]
         for sign, result in ((1.0, compressed), (-1.0, stretched)):
             amount = np.maximum(tense * np.float32(sign), 0.0)
-            result[rows] = np.einsum("kyx,kyx->yx", amount, shown) / (
-                np.einsum("kyx,kyx->yx", amount, amount) + rho
-            )
+            energy = np.einsum("kyx,kyx->yx", amount, amount) + rho
+            found = np.einsum("kyx,kyx->yx", amount, shown) / energy
+            result[rows] = np.clip(found, -LARGEST_MM, LARGEST_MM)
     return compressed, stretched
 
 
