@@ -113,7 +113,7 @@ def test_progress_and_timings(run: Run) -> None:
 @real
 def test_description(run: Run) -> None:
     text = describe_bundle(run.bundle.path)
-    for words in ("astronaut.png", "sha256 verified", "blendshapes  52", "yaw", "512 x 512"):
+    for words in ("astronaut.png", "sha256 verified", "blendshapes  52", "yaw", "512 x 512", "from mechanics"):
         assert words in text
 
 

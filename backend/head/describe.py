@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..dynamic_detail.detail_maps import KEYS
 from ..errors import BundleInvalid
 from ..mesh.topology import MATERIALS
 from .bundle import HeadBundle, read_bundle
+from .detail_files import read_detail
+from .detail_masks import has_detail
 
-STRONGEST = 6  # expression weights and blendshapes that are named
+STRONGEST = 6  # expression weights, and key expressions, that are named
+DEPTH_PERCENTILES = (0.2, 99.8)  # between which a map's depth is measured
 
 
 def describe_bundle(folder: Path) -> str:
@@ -47,6 +51,7 @@ def _lines(bundle: HeadBundle) -> list[str]:
         f"{100 * residual['relative']:.2f} % of the distance between the outer eye corners",
         *_geometry_lines(bundle),
         *_texture_lines(record),
+        *_detail_lines(bundle),
         *_timing_lines(record["timings"]),
     ]
     lines += [f"  warning      {warning}" for warning in record["warnings"]] or ["  warnings     none"]
@@ -90,6 +95,22 @@ def _texture_lines(record: dict[str, Any]) -> list[str]:
     return [
         f"  texture      {texture['size']} x {texture['size']} px, the photo holds detail for "
         f"{texture['effective_size']}; {texture['seen_percent']:.0f} % of it was seen, the rest is invented"
+    ]
+
+
+def _detail_lines(bundle: HeadBundle) -> list[str]:
+    if not has_detail(bundle.record):
+        return ["  detail       none"]
+    detail = read_detail(bundle.path)
+    made = detail.record
+    low, high = np.percentile(detail.dynamic.reshape(KEYS, -1), DEPTH_PERCENTILES, axis=1)
+    deepest = sorted(zip(high - low, made["key_expressions"], strict=True), reverse=True)[:STRONGEST]
+    return [
+        f"  detail       {detail.size} x {detail.size} px, from {made['source']}; skin of about "
+        f"{made['age']['years']:.0f} years ({made['age']['from']})",
+        f"               depth of wrinkles {', '.join(f'{name} {depth:.2f}' for depth, name in deepest)} mm",
+        f"               at rest {np.ptp(np.percentile(detail.static, DEPTH_PERCENTILES)):.2f} mm, "
+        f"pores {1000.0 * detail.pores[detail.pores != 0.0].std():.0f} um (standard deviation)",
     ]
 
 
