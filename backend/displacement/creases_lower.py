@@ -24,17 +24,17 @@ Float32 = NDArray[np.float32]
 
 STYLES: dict[str, CreaseStyle] = {
     "nasolabial": CreaseStyle(
-        11.0, 1.00, 0.42, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
+        11.0, 1.00, 0.48, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
         meander=0.04, aging=0.8,
     ),
     "cheek": CreaseStyle(
         6.5, 0.26, 0.26, onset=0.08, exponent=1.0, roundness=0.40, variation=0.80, variation_mm=15.0,
         meander=0.16, aging=1.5,
     ),
-    "marionette": CreaseStyle(9.0, 0.55, 0.28, onset=0.10, exponent=1.0, roundness=0.55, variation=0.30,
+    "marionette": CreaseStyle(10.0, 0.45, 0.22, onset=0.10, exponent=1.0, roundness=0.60, variation=0.30,
                               variation_mm=18.0, meander=0.06, aging=1.5),
-    "perioral": CreaseStyle(3.4, 0.22, 0.40, onset=0.05, exponent=0.9, roundness=0.20, variation=0.90,
-                            variation_mm=6.0, meander=0.16, aging=1.3),
+    "perioral": CreaseStyle(3.6, 0.22, 0.36, onset=0.05, exponent=0.9, roundness=0.24, variation=1.00,
+                            variation_mm=6.0, meander=0.26, aging=1.3),
     "lips": CreaseStyle(2.0, 0.085, 0.26, onset=0.02, exponent=1.0, roundness=0.30, variation=0.80,
                         variation_mm=4.5, meander=0.22, aging=0.4),
     "mentolabial": CreaseStyle(9.0, 0.75, 0.52, onset=0.15, exponent=1.0, roundness=0.40, variation=0.22,
@@ -92,7 +92,7 @@ def marionette(ground: SkinGround, side: int, word: str) -> CreaseSet:
     style = STYLES["marionette"]
     outward, along, length = patch.curve(MARIONETTE)
     across = _flanks(outward, 3.0, 5.0)
-    course = smoothstep(along, 0.0, 7.0) * (1.0 - smoothstep(along, length - 11.0, length))
+    course = smoothstep(along, 0.0, 11.0) * (1.0 - smoothstep(along, length - 13.0, length))
     mask = across * course * _off_lips(patch, 1.0, 3.5)
     return patch.crease_set(style, outward / style.wavelength_mm, along, mask)
 
@@ -107,7 +107,7 @@ def perioral(ground: SkinGround) -> CreaseSet:
     # They fan out from the lips: wider apart the farther away.
     phase = x / (style.wavelength_mm * (1.0 + 0.03 * np.maximum(distance, 0.0)))
     phase = phase + np.where(above > below, 0.0, 0.37)
-    reach = np.where(above > below, bump(above, 1.2, 8.5, 1.0, 3.5), 0.55 * bump(below, 1.2, 4.5, 1.0, 2.5))
+    reach = np.where(above > below, bump(above, 1.2, 8.5, 1.0, 3.5), 0.35 * bump(below, 1.2, 4.5, 1.0, 2.5))
     philtrum = 1.0 - 0.75 * np.exp(-((x / 4.0) ** 2)) * (above > below)
     mask = reach * philtrum * (1.0 - smoothstep(np.abs(x), 15.0, 25.0))
     return patch.crease_set(style, phase, np.abs(y + 70.0) + 60.0 * np.sign(y + 70.0), mask)
