@@ -15,7 +15,7 @@ __all__ = [
     "ARKIT_NAMES", "BACKEND_PARENT", "DETAIL_SOURCES", "KEY_EXPRESSIONS", "TENSION_UNIT", "BundleInvalid",
     "Density", "FaceError", "Head", "HeadDetail", "MissingDependency", "OutputUnwritable", "PhotoCamera",
     "TopologyMismatch", "cache_dir", "fragments", "read_head", "reduce_head", "refuse_unless_untouched",
-    "remove_partial", "vertex_normals", "worker_module",
+    "remove_partial", "vertex_normals", "worker_module", "write_engine_detail",
 ]  # fmt: skip
 
 # Inside the extension the backend is a folder of this package; a checkout or pip has it as a package of its own.
@@ -59,6 +59,22 @@ remove_partial = _output_folder.remove_partial
 def worker_module() -> str:
     """Name under which a process of its own imports the backend's worker."""
     return f"{_INSIDE.name if BACKEND_PARENT else BACKEND}.worker"
+
+
+def write_engine_detail(source: Path, folder: Path, stem: str, green_down: bool) -> float:
+    """Make the wrinkle maps of a head that ``exporting.gather_detail`` has saved, in an existing folder.
+
+    For a process of its own: unlike everything else here it needs scipy and OpenCV. Returns the sets' error,
+    relative to the wrinkles' RMS. Raises FaceError; OSError.
+    """
+    try:
+        engine_scene = import_module(f"{BACKEND}.head.engine_scene")
+    except ImportError as error:
+        raise MissingDependency(f"Wrinkle maps need {error.name}, which is not there: switch them off.") from error
+    try:
+        return float(engine_scene.write_from_scene(source, folder, stem, green_down).relative_error)
+    except ValueError as error:
+        raise FaceError(f"The wrinkle maps cannot be written: {error}.") from error
 
 
 class PhotoCamera(NamedTuple):

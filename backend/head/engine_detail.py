@@ -60,9 +60,11 @@ CELL_STEP = 2
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """green_down: the green channel of normal maps points down (DirectX, Unreal) and not up (OpenGL, Unity)."""
+    """green_down: the green channel of normal maps points down (DirectX, Unreal) and not up (OpenGL, Unity).
+    onset: share of an expression before its wrinkles begin, as artists set it."""
 
     green_down: bool = False
+    onset: float = 0.0
 
 
 class EngineDetail(NamedTuple):
@@ -72,7 +74,7 @@ class EngineDetail(NamedTuple):
     masks     (15, M, M) uint8, ENGINE_REGIONS
     plan      keys and weights of the sets
     pair      (2, 15, 52) weights of PAIR on every region
-    fidelity  name of a key expression -> error of the sets there, relative to its wrinkles' RMS
+    fidelity  name of a key expression -> error of the sets there, relative to its wrinkles' RMS; "all": of all 19
     """
 
     heights: dict[str, Float32]
@@ -82,9 +84,16 @@ class EngineDetail(NamedTuple):
     fidelity: dict[str, float]
 
 
+class EngineFiles(NamedTuple):
+    """What was written, and how much of the key expressions' wrinkles the sets miss, relative to their RMS."""
+
+    files: tuple[Path, ...]
+    relative_error: float
+
+
 def pack_detail(
     detail: DetailMaps, topology: Topology, neutral: NDArray[np.floating[Any]],
-    blendshapes: NDArray[np.floating[Any]],
+    blendshapes: NDArray[np.floating[Any]], onset: float = 0.0,
 ) -> EngineDetail:  # fmt: skip
     """Compute all maps and weights.
 
@@ -94,6 +103,7 @@ def pack_detail(
     topology : with a lattice
     neutral : (V, 3) mm
     blendshapes : (52, V, 3) offsets mm, in the order of ARKIT_NAMES
+    onset : of ``EngineSettings``
 
     Raises TopologyMismatch where the skin is not the built-in model's lattice.
     """
@@ -103,11 +113,11 @@ def pack_detail(
     places = _places(topology, at_size(masks, topology.lattice_size))
     shown = shown_in_regions(
         places.of_vertices(detail.activation), detail.key_weights, places.masks, places.of_maps(detail.dynamic**2),
-        drawn.alpha,
+        drawn.alpha, onset,
     )  # fmt: skip
     plan = plan_sets(region_products(detail.dynamic, over_map), shown, drawn)
     sets = set_maps(detail.dynamic, over_map, plan, detail.key_weights)
-    pair, weights = _pair(detail, topology, neutral, blendshapes, places)
+    pair, weights = _pair(detail, topology, neutral, blendshapes, places, onset)
     heights = {"neutral": detail.static + detail.pores, **dict(zip(SET_NAMES, sets, strict=True)), **pair}
     return EngineDetail(heights, masks, plan, weights, _fidelity(detail, sets, over_map, plan))
 
@@ -115,14 +125,14 @@ def pack_detail(
 def write_engine_detail(
     folder: Path, stem: str, detail: DetailMaps, topology: Topology, neutral: NDArray[np.floating[Any]],
     blendshapes: NDArray[np.floating[Any]], settings: EngineSettings | None = None,
-) -> list[Path]:  # fmt: skip
-    """Write everything into an existing, empty folder; ``stem`` begins the files' names. The files, in order.
+) -> EngineFiles:  # fmt: skip
+    """Write everything into an existing, empty folder; ``stem`` begins the files' names.
 
     Other parameters and errors as of ``pack_detail``; OSError where the folder cannot be written, ValueError where
     a map is deeper than 16 bits can say.
     """
     chosen = settings or EngineSettings()
-    packed = pack_detail(detail, topology, neutral, blendshapes)
+    packed = pack_detail(detail, topology, neutral, blendshapes, chosen.onset)
     frame = slope_frame(topology, neutral, uv_sampler(topology, "skin", detail.size))
     written = []
     for name, height in packed.heights.items():
@@ -140,7 +150,7 @@ def write_engine_detail(
         path = folder / f"{engine}.md"
         path.write_text(recipe(engine, stem, chosen.green_down), encoding="utf-8")
         written.append(path)
-    return written
+    return EngineFiles(tuple(written), packed.fidelity["all"])
 
 
 class _Places(NamedTuple):
@@ -171,7 +181,7 @@ def _places(topology: Topology, masks: Float32) -> _Places:
 
 def _pair(
     detail: DetailMaps, topology: Topology, neutral: NDArray[np.floating[Any]],
-    blendshapes: NDArray[np.floating[Any]], places: _Places,
+    blendshapes: NDArray[np.floating[Any]], places: _Places, onset: float,
 ) -> tuple[dict[str, Float32], Float64]:  # fmt: skip
     """HiFace's two maps times the strongest tension that expressions bring, and the blendshapes' weights on them.
 
@@ -179,7 +189,7 @@ def _pair(
     """
     edges = skin_edges(topology, neutral)
     alone = key_tension(edges, neutral, blendshapes, np.eye(len(blendshapes)))
-    parts = compression_and_stretch(np.concatenate([detail.tension, alone]))
+    parts = compression_and_stretch(np.concatenate([detail.tension, alone]), onset)
     drawn = samples(detail.key_weights)
     alpha = np.concatenate([detail.key_weights, np.eye(len(blendshapes))])
     drawn = Samples(alpha, np.where(np.arange(len(alpha)) < KEYS, drawn.share[0], 1.0))
@@ -201,13 +211,14 @@ def _pair(
 def _fidelity(detail: DetailMaps, sets: Float32, masks: Float32, plan: Plan) -> dict[str, float]:
     """RMS of what the sets miss at each key expression, relative to its wrinkles' own."""
     amounts = intensities(plan.weights, detail.key_weights).astype(np.float32)
-    result = {}
-    for name, amount, wanted in zip(KEY_EXPRESSION_NAMES[1:], amounts, detail.dynamic, strict=True):
+    size, rest = np.zeros(KEYS), np.zeros(KEYS)
+    for key, (amount, wanted) in enumerate(zip(amounts, detail.dynamic, strict=True)):
         rebuilt = sum(np.tensordot(part, masks, 1) * values for part, values in zip(amount, sets, strict=True))
-        size = float(np.square(wanted, dtype=np.float64).sum())
-        rest = float(np.square(rebuilt - wanted, dtype=np.float64).sum())
-        result[name] = round(float(np.sqrt(rest / size)), 4) if size > 0.0 else 0.0
-    return result
+        size[key] = np.square(wanted, dtype=np.float64).sum()
+        rest[key] = np.square(rebuilt - wanted, dtype=np.float64).sum()
+    names = ("all", *KEY_EXPRESSION_NAMES[1:])
+    ratios = np.append(rest.sum(), rest) / np.maximum(np.append(size.sum(), size), 1e-12)
+    return {name: round(float(np.sqrt(ratio)), 4) for name, ratio in zip(names, ratios, strict=True)}
 
 
 def _write_map(

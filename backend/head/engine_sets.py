@@ -85,7 +85,12 @@ def region_products(dynamic: Float32, masks: Float32, step: int = 2) -> Float64:
 
 
 def shown_in_regions(
-    activation: Float32, key_weights: Float64, masks: Float32, energy: Float32, alpha: Float64
+    activation: Float32,
+    key_weights: Float64,
+    masks: Float32,
+    energy: Float32,
+    alpha: Float64,
+    onset: float = 0.0,
 ) -> Float64:
     """The weight masks of FaceScape Eq. (8) as one number a region: means where the key's own wrinkles are.
 
@@ -96,6 +101,7 @@ def shown_in_regions(
     masks : (R, P)
     energy : (19, P) squared depth of the keys' wrinkles
     alpha : (n, E) blendshape weights
+    onset : as of ``weight_masks``
 
     Returns
     -------
@@ -104,7 +110,8 @@ def shown_in_regions(
     place = masks[:, None] * energy[None]
     total = np.maximum(place.sum(2), _NOTHING)
     shown = [
-        np.einsum("rkp,kp->rk", place, weight_masks(activation, key_weights, weights)) / total for weights in alpha
+        np.einsum("rkp,kp->rk", place, weight_masks(activation, key_weights, weights, onset)) / total
+        for weights in alpha
     ]
     return np.asarray(shown, np.float64)
 

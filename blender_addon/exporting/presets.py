@@ -12,7 +12,8 @@ class Preset(NamedTuple):
 
     key: its identifier; label and description: what the panel says; suffix: with the dot; format: "FBX", "GLTF" or
     "USD"; textures: name of the folder beside the file, {} being the file's name without suffix; options: of the
-    exporter; armature: a name that the engine wants the armature to have in the file, else None.
+    exporter; armature: a name that the engine wants the armature to have in the file, else None; green_down: the
+    engine's normal maps are DirectX's.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Preset(NamedTuple):
     textures: str
     options: Mapping[str, Any] = MappingProxyType({})
     armature: str | None = None
+    green_down: bool = False
 
 
 # use_mesh_modifiers stays off: with any modifier it would drop all shape keys without a word.
@@ -67,6 +69,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({
             "{}.fbm",
             MappingProxyType({**FBX_OPTIONS, "mesh_smooth_type": "FACE"}),
             "Armature",
+            green_down=True,
         ),
         Preset(
             "FBX_UNITY",

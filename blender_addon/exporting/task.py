@@ -22,24 +22,29 @@ import bpy
 
 from .. import preferences
 from ..backend_door import Density
+from ..detail_nodes.controls import detail_modifier
 from ..export import ExportFailed
 from . import snapshot as snapshots
 from .density import reduced
 from .gather import gather, left_out, write_library
+from .gather_detail import save_detail
 from .presets import PRESETS
 from .sample import Range
 
-STAGES = {"start": "Starting", "write": "Writing {}", "check": "Checking {}"}
-DONE_BEFORE = {"write": 0.2, "check": 0.75}  # share of one head's time that is over when a stage begins
+STAGES = {"start": "Starting", "write": "Writing {}", "maps": "Wrinkle maps of {}", "check": "Checking {}"}
+# Share of one head's time that is over when a stage begins.
+DONE_BEFORE = {"write": 0.2, "maps": 0.55, "check": 0.75}
 
 
 class Settings(NamedTuple):
-    """preset: key in PRESETS; path: the file, with suffix; several heads get their names added to it."""
+    """preset: key in PRESETS; path: the file, with suffix; several heads get their names added to it; wrinkle_maps:
+    beside the files of heads that have dynamic detail."""
 
     preset: str
     path: Path
     density: Density = Density.FULL
     animation: Range = Range.SCENE
+    wrinkle_maps: bool = True
 
 
 class Written(NamedTuple):
@@ -146,7 +151,7 @@ class Task:
         written = tuple(
             Written(
                 event["head"], Path(event["path"]), event["line"], tuple(event["problems"]),
-                self._notes[event["head"]], event,
+                (*event["notes"], *self._notes[event["head"]]), event,
             )
             for event in self._events if event["event"] == "written"
         )  # fmt: skip
@@ -169,9 +174,11 @@ def start(heads: Sequence[bpy.types.Object], scene: bpy.types.Scene, settings: S
         notes = {}
         entries = []
         for number, head in enumerate(heads):
-            snapshot = reduced(gather(head, scene, settings.animation), settings.density)
             here = folder / str(number)
             here.mkdir()
+            whole = gather(head, scene, settings.animation)
+            detailed = settings.wrinkle_maps and save_detail(head, whole, here / "detail.npz")
+            snapshot = reduced(whole, settings.density)
             library = write_library(head, here / "library.blend")
             names = tuple(library.materials.get(name, name) for name in snapshot.materials)
             snapshot = snapshot._replace(materials=names)
@@ -179,9 +186,9 @@ def start(heads: Sequence[bpy.types.Object], scene: bpy.types.Scene, settings: S
             entries.append({
                 "name": head.name, "path": str(_path(settings.path, head.name, len(heads) > 1)),
                 "snapshot": str(here / "head.npz"), "library": str(here / "library.blend"),
-                "armature": library.armature,
+                "armature": library.armature, "detail": str(here / "detail.npz") if detailed else None,
             })  # fmt: skip
-            notes[head.name] = _notes(head)
+            notes[head.name] = _notes(head, detailed)
         job = {"preset": PRESETS[settings.preset].key, "heads": entries, "search": [p for p in sys.path if p]}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         return Task(folder, _launch(folder), notes)
@@ -217,6 +224,8 @@ def _path(path: Path, head: str, several: bool) -> Path:
     return path.with_name(f"{path.stem}_{bpy.path.clean_name(head)}{path.suffix}") if several else path
 
 
-def _notes(head: bpy.types.Object) -> tuple[str, ...]:
-    names = left_out(head)
+def _notes(head: bpy.types.Object, detailed: bool) -> tuple[str, ...]:
+    """What is not in the file; detail that lies beside it as maps is not missing."""
+    shown = detail_modifier(head) if detailed else None
+    names = [name for name in left_out(head) if shown is None or name != shown.name]
     return (f"Not in the file: modifier {', '.join(names)} of {head.name}",) if names else ()

@@ -1,8 +1,8 @@
 """The export's process: for each head, build it in an empty file, write it, read it back, compare.
 
 Reports by lines of JSON in the job's ``events`` file, because Blender and its exporters chat on stdout:
-    {"event": "stage", "name": "write" | "check", "head": name}
-    {"event": "written", "head", "path", "line", "problems", "files", ... (see ``compare.Check``)}
+    {"event": "stage", "name": "write" | "maps" | "check", "head": name}
+    {"event": "written", "head", "path", "line", "problems", "files", "notes", ... (see ``compare.Check``)}
     {"event": "error", "message"}
     {"event": "done"}
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backend_door import FaceError
+from ..backend_door import FaceError, write_engine_detail
 from . import snapshot as snapshots
 from .compare import compare
 from .presets import PRESETS, Preset
@@ -41,12 +42,12 @@ def main(job_file: Path) -> int:
     try:
         for head in job["heads"]:
             tell("stage", name="write", head=head["name"])
-            snapshot, textures, posed = _write(preset, head)
+            snapshot, textures, posed, notes = _write(preset, head, tell)
             tell("stage", name="check", head=head["name"])
             check = compare(snapshot, posed, read_back(preset, Path(head["path"]), snapshot), len(textures))
             tell(
                 "written", head=head["name"], path=head["path"], line=check.line(), files=textures,
-                vertices=len(snapshot.basis), faces=len(snapshot.face_sizes), **asdict(check),
+                vertices=len(snapshot.basis), faces=len(snapshot.face_sizes), notes=notes, **asdict(check),
             )  # fmt: skip
     except FaceError as error:
         tell("error", message=str(error))
@@ -61,15 +62,22 @@ def main(job_file: Path) -> int:
 
 
 def _write(
-    preset: Preset, head: dict[str, str]
-) -> tuple[snapshots.Snapshot, list[str], NDArray[np.float32]]:
-    """Write one head; its snapshot, the names of its texture files, and its places on the probe frames."""
+    preset: Preset, head: dict[str, Any], tell: Callable[..., None]
+) -> tuple[snapshots.Snapshot, list[str], NDArray[np.float32], list[str]]:
+    """Write one head; its snapshot, names of its texture files, places on the probe frames, sentences about it."""
     path = Path(head["path"])
     snapshot = snapshots.load(Path(head["snapshot"]))
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    notes = []
     with folder_beside(path) as folder:
         textures = folder / preset.textures.format(path.stem)
         staged = stage(snapshot, Path(head["library"]), head["armature"], textures, preset.armature)
         posed = posed_points(staged.head, probe_frames(snapshot))
         write_file(preset, folder / path.name, snapshot.animated)
-    return snapshot, [file.name for file in staged.textures], posed
+        if head.get("detail"):
+            tell("stage", name="maps", head=head["name"])
+            maps = folder / f"{path.stem}_detail"
+            maps.mkdir()
+            error = write_engine_detail(Path(head["detail"]), maps, path.stem, preset.green_down)
+            notes.append(f"{maps.name}: wrinkle maps, within {100.0 * error:.0f} % of the head's own")
+    return snapshot, [file.name for file in staged.textures], posed, notes

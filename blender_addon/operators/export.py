@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..backend_door import Density, FaceError
+from ..detail_nodes.controls import detail_modifier
 from ..exporting import running
 from ..exporting.presets import PRESETS
 from ..exporting.sample import Range
@@ -22,10 +24,11 @@ from ..properties.export import (
     FORMAT,
     FORMATS,
     HEADS,
+    WRINKLE_MAPS,
 )  # fmt: skip
 
 INTERVAL_S = 0.1
-OPTIONS = ("preset", "density", "animation", "heads")
+OPTIONS = ("preset", "density", "animation", "wrinkle_maps", "heads")
 
 
 class FACEWRIGHT_OT_export(bpy.types.Operator):
@@ -51,6 +54,9 @@ class FACEWRIGHT_OT_export(bpy.types.Operator):
     )
     animation: bpy.props.EnumProperty(
         name="Animation", description=ANIMATION, items=ANIMATIONS, options={"SKIP_SAVE"}
+    )
+    wrinkle_maps: bpy.props.BoolProperty(
+        name="Wrinkle Maps", description=WRINKLE_MAPS, default=True, options={"SKIP_SAVE"}
     )
     heads: bpy.props.EnumProperty(name="Heads", description=HEADS, items=CHOICES, options={"SKIP_SAVE"})
 
@@ -87,14 +93,16 @@ class FACEWRIGHT_OT_export(bpy.types.Operator):
         return changed
 
     def draw(self, context: bpy.types.Context) -> None:
-        draw_options(self.layout, self, several=len(list(heads_of(context.scene))) > 1)
+        draw_options(self.layout, self, list(heads_of(context.scene)))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         self._take_options(context)
         try:
             running.refuse_second()
             path = Path(with_suffix(bpy.path.abspath(self.filepath), self.preset)).absolute()
-            settings = Settings(self.preset, path, Density[self.density], Range[self.animation])
+            settings = Settings(
+                self.preset, path, Density[self.density], Range[self.animation], self.wrinkle_maps
+            )
             running.begin(start(self._chosen(context), context.scene, settings))
         except FaceError as error:
             self.report({"ERROR"}, str(error))
@@ -188,7 +196,7 @@ def with_suffix(path: str, preset: str) -> str:
     return path + suffix if path else path
 
 
-def draw_options(layout: bpy.types.UILayout, options: Any, several: bool) -> None:
+def draw_options(layout: bpy.types.UILayout, options: Any, heads: Sequence[bpy.types.Object]) -> None:
     """The options, in the panel and in the file browser."""
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -197,7 +205,9 @@ def draw_options(layout: bpy.types.UILayout, options: Any, several: bool) -> Non
     row = column.row()
     row.prop(options, "density", expand=True)
     column.prop(options, "animation")
-    if several:
+    if any(detail_modifier(head) is not None for head in heads):
+        column.prop(options, "wrinkle_maps")
+    if len(heads) > 1:
         column.prop(options, "heads")
 
 

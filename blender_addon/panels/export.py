@@ -32,7 +32,7 @@ class FACEWRIGHT_PT_export(FacewrightPanel, bpy.types.Panel):
         task = running.current()
         options = self.layout.column()
         options.enabled = task is None
-        draw_options(options, settings, several=len(list(heads_of(context.scene))) > 1)
+        draw_options(options, settings, list(heads_of(context.scene)))
         if task is not None:
             _draw_task(self.layout, task)
             return

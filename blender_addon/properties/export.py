@@ -10,6 +10,10 @@ FORMAT = "The kind of file, and the program it is meant for"
 DENSITY = "How many of the head's faces to write"
 ANIMATION = "Which frames to write. Drivers, NLA strips and constraints are baked, one key a frame"
 HEADS = "Which heads to write"
+WRINKLE_MAPS = (
+    "Write the dynamic detail beside the file: normal and height maps in three sets, masks, and the weight of "
+    "every blendshape on them, for the engine's material"
+)
 FORMATS = tuple((preset.key, preset.label, preset.description) for preset in PRESETS.values())
 DENSITIES = (
     ("FULL", "Full", "All faces: 45,186 on heads of the built-in face model"),
@@ -42,6 +46,7 @@ class FACEWRIGHT_PG_export(bpy.types.PropertyGroup):
     density: bpy.props.EnumProperty(name="Mesh Density", description=DENSITY, items=DENSITIES, default="FULL")
     animation: bpy.props.EnumProperty(name="Animation", description=ANIMATION, items=ANIMATIONS, default="SCENE")
     heads: bpy.props.EnumProperty(name="Heads", description=HEADS, items=CHOICES, default="ACTIVE")
+    wrinkle_maps: bpy.props.BoolProperty(name="Wrinkle Maps", description=WRINKLE_MAPS, default=True)
     filepath: bpy.props.StringProperty(name="File", description="Where the last export went", subtype="FILE_PATH")
 
 
