@@ -50,6 +50,8 @@ DEPTH_RANGE = (0.05, 1.25)
 """Chance makes no line deeper than this times its depth, and takes none away altogether."""
 NEGLIGIBLE_MASK = 0.004
 CURVE_STEPS = 96
+CURVE_MARGIN_CELLS = 9
+"""Nodes round a patch that its splines may look at."""
 
 
 def smoothstep(x: Floats, low: float | Floats, high: float | Floats) -> Float32:
@@ -224,9 +226,12 @@ class Patch:
         starts, steps = line[:-1], np.diff(line, axis=0)
         lengths = np.linalg.norm(steps, axis=1)
         before = np.r_[0.0, np.cumsum(lengths)[:-1]]
-        x, y = self.x, self.y
+        # On the lattice's nodes first: near a curve distance and length are smooth.
+        frame, size = self.ground.frame, self.ground.size
+        ids = np.unique(frame.cells[frame.cells_of_crop(self.rows, self.columns, size, CURVE_MARGIN_CELLS)])
+        x, y = self.ground.canonical[ids, 0] * (self.side or 1), self.ground.canonical[ids, 1]
         nearest = np.full(x.shape, np.inf, np.float32)
-        signed, along = np.zeros_like(x), np.zeros_like(x)
+        found = np.zeros((len(ids), 2), np.float32)
         for (x0, y0), (dx, dy), length, done in zip(
             starts.astype(np.float32), steps.astype(np.float32), lengths.astype(np.float32), before
         ):
@@ -236,10 +241,13 @@ class Patch:
             share = np.clip(share, -np.inf if done == 0.0 else 0.0, np.inf if done == before[-1] else 1.0)
             squared = (px - share * dx) ** 2 + (py - share * dy) ** 2
             nearer = squared < nearest
-            np.copyto(nearest, squared, where=nearer)
-            np.copyto(signed, np.sign(dx * py - dy * px) * np.sqrt(squared), where=nearer)
-            np.copyto(along, done + share * length, where=nearer)
-        return signed, along, float(lengths.sum())
+            nearest[nearer] = squared[nearer]
+            found[nearer, 0] = (np.sign(dx * py - dy * px) * np.sqrt(squared))[nearer]
+            found[nearer, 1] = (done + share * length)[nearer]
+        values = np.zeros((len(frame.places), 2), np.float32)
+        values[ids] = found
+        texels = frame.texels_of_vertices(values, self.rows, self.columns, size)
+        return texels[..., 0], texels[..., 1], float(lengths.sum())
 
     def towards(self, x: float | Floats, y: float | Floats, z: float | Floats = 0.0) -> Float32:
         """(hc, wc, 2) unit tangents on the cells nearest to a direction of model space (x lateral with a side)."""

@@ -82,8 +82,9 @@ def smoothed(frame: LatticeFrame, fields: Float32, sigma: float) -> Float32:
     if sigma <= 0.0:
         return fields
     size = frame.size
-    columns = np.moveaxis(fields, 2, 1)  # (K, column, row, C)
-    mixed = np.empty_like(columns)
+    # One axis at a time in front, so that each is one large matrix product.
+    upright = np.ascontiguousarray(np.moveaxis(fields, 1, 0))  # (row, K, column, C)
+    mixed = np.empty_like(upright)
     cut = np.zeros((size, len(frame.bands) + 1), bool)  # which slits cross a column
     for band, ((_, below), (_, above)) in enumerate(pairwise(frame.bands)):
         doubled = below[-1] != above[0]
@@ -95,8 +96,11 @@ def smoothed(frame: LatticeFrame, fields: Float32, sigma: float) -> Float32:
         for low, high in pairwise(edges):
             upward[low:high, low:high] = gaussian_matrix(high - low, sigma)
         chosen = (cut == kind).all(1)
-        mixed[:, chosen] = upward @ columns[:, chosen]
-    result: Float32 = gaussian_matrix(size, sigma) @ np.moveaxis(mixed, 1, 2)
+        part = upright[:, :, chosen]
+        mixed[:, :, chosen] = (upward @ part.reshape(size, -1)).reshape(part.shape)
+    across = np.ascontiguousarray(np.moveaxis(mixed, 2, 0))  # (column, row, K, C)
+    soft = (gaussian_matrix(size, sigma) @ across.reshape(size, -1)).reshape(across.shape)
+    result: Float32 = np.ascontiguousarray(np.transpose(soft, (2, 1, 0, 3)))
     return result
 
 
