@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dynamic_detail.resample import resampled
 from ..mesh.topology import Topology
 from .crease_ground import SkinGround
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
@@ -89,7 +89,7 @@ def network_relief(topology: Topology, ground: SkinGround, look: SkinLook, tensi
     heads = expression_heads(ground.neutral, ground.blendshapes, weights)
     moves = deforming_maps(LatticeFrame.of(topology, heads[0]), heads[1:], deforming_size())
     maps = predict_key_maps(look.texture, _trust(look), moves)
-    static, *dynamic = (_resized(values, ground.size) for values in maps)
+    static, *dynamic = (resampled(values, ground.size) for values in maps)
     stacked = np.stack(dynamic)
     return Relief(static, stacked, *tension_maps(stacked, tension_images), {})
 
@@ -109,15 +109,7 @@ def bases_relief(topology: Topology, ground: SkinGround, look: SkinLook, tension
 
 def _trust(look: SkinLook) -> Float32:
     """(T, T) how far the photo can be believed, at the texture's size."""
-    return _resized(look.evidence.trust, len(look.texture))
-
-
-def _resized(values: Float32, size: int) -> Float32:
-    """(S, S) map at ``size``, averaged where it shrinks."""
-    if len(values) == size:
-        return values
-    how = cv2.INTER_AREA if len(values) > size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, (size, size), interpolation=how), np.float32)
+    return resampled(look.evidence.trust, len(look.texture))
 
 
 def _lines_entry(locked: Mapping[str, LockedLines]) -> dict[str, Any]:

@@ -7,14 +7,12 @@ What decides when a line shows (activation, tension) stays with the head whose s
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import TopologyMismatch
 from .detail_maps import DetailMaps
+from .resample import resampled
 
 
 def with_static_of(detail: DetailMaps, other: DetailMaps) -> DetailMaps:
@@ -25,8 +23,8 @@ def with_static_of(detail: DetailMaps, other: DetailMaps) -> DetailMaps:
     _refuse_strangers(detail, other)
     return replace(
         detail,
-        static=_resized(other.static, detail.size),
-        pores=_resized(other.pores, detail.size),
+        static=resampled(other.static, detail.size),
+        pores=resampled(other.pores, detail.size),
         record=detail.record | {"static_of": other.record},
     )
 
@@ -39,9 +37,9 @@ def with_dynamic_of(detail: DetailMaps, other: DetailMaps) -> DetailMaps:
     _refuse_strangers(detail, other)
     return replace(
         detail,
-        dynamic=np.stack([_resized(values, detail.size) for values in other.dynamic]),
-        compressed=_resized(other.compressed, detail.size),
-        stretched=_resized(other.stretched, detail.size),
+        dynamic=np.stack([resampled(values, detail.size) for values in other.dynamic]),
+        compressed=resampled(other.compressed, detail.size),
+        stretched=resampled(other.stretched, detail.size),
         record=detail.record | {"dynamic_of": other.record},
     )
 
@@ -49,11 +47,3 @@ def with_dynamic_of(detail: DetailMaps, other: DetailMaps) -> DetailMaps:
 def _refuse_strangers(detail: DetailMaps, other: DetailMaps) -> None:
     if detail.activation.shape != other.activation.shape:
         raise TopologyMismatch("Detail can be transferred only between heads of the same face model.")
-
-
-def _resized(values: NDArray[np.float32], size: int) -> NDArray[Any]:
-    """(S, S) map at ``size``, averaged where it shrinks."""
-    if len(values) == size:
-        return values
-    how = cv2.INTER_AREA if len(values) > size else cv2.INTER_LINEAR
-    return cv2.resize(values, (size, size), interpolation=how)

@@ -13,7 +13,8 @@ the mask is
 
     m_i = clip(u_i inv_i, 0, 1)                 how far the present weights go towards key expression i
     x_i = u_i^2 inv_i                           what key expression i explains of s, at most s (Cauchy-Schwarz)
-    w_i = (x_i / ((1 + d) s + 1e-9 - x_i))^2    cotangent of the angle between the two, to the fourth power
+    w_i = (x_i / ((1 + d) s + 1e-9 - x_i))^2    cot^4 of the angle between the present weights and key expression
+                                                i, the square of whose cosine is x_i / s
     M_i = m_i w_i / sum_k w_k                   0 where nothing is active
 
 All of it per vertex. At key expression i the angle is 0 and w_i is 1 / d^2 = 1e6 times what a half explained s
