@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ..config import assets_dir
@@ -31,6 +30,7 @@ from .crease_ground import SLIT_FREE_MM, SLIT_FULL_MM, smoothstep
 from .detail_basis import DetailBasis, load_bases, resized
 from .lattice_frame import LatticeFrame
 from .network import TEXTURE_CHANNELS, texture_channels
+from .onnx_session import THREADS, open_network
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
@@ -43,7 +43,6 @@ TEXTURE_PER_MAP = 2
 SEEN_CHANNELS = TEXTURE_CHANNELS + 1
 TENSION_SCALE = 5.0
 """What makes tension a number of order 1."""
-THREADS = 2
 
 
 class SdMaps(NamedTuple):
@@ -77,8 +76,8 @@ class SdDetail:
         """
         folder = folder or assets_dir()
         bases = load_bases(folder / BASES_FILE)
-        encoder = _session(folder / STATIC_FILE, threads)
-        mapper = _session(folder / DYNAMIC_FILE, threads)
+        encoder = open_network(folder / STATIC_FILE, threads)
+        mapper = open_network(folder / DYNAMIC_FILE, threads)
         dynamic = len(bases["compressed"].components) + len(bases["stretched"].components)
         fits = (
             encoder.get_inputs()[0].shape[1:] == [SEEN_CHANNELS, *2 * [TEXTURE_PER_MAP * bases["static"].size]]
@@ -209,14 +208,3 @@ def network_input(texture: NDArray[np.uint8], trust: Floats, of_photo: Float32) 
         texture = np.asarray(cv2.resize(texture, size, interpolation=cv2.INTER_AREA), np.uint8)
         trust = np.asarray(cv2.resize(trust.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
     return np.concatenate([texture_channels(texture, trust), TENSION_SCALE * of_photo[None]])
-
-
-def _session(path: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no base but this
-        raise ModelFileInvalid(f"The SD-DeTail network {path.name} cannot be read: {error}.") from error
