@@ -20,5 +20,5 @@ def open_network(path: Path, threads: int = THREADS) -> Any:
     options.log_severity_level = 3  # errors only: they are raised anyway
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except (OSError, RuntimeError, ValueError) as error:  # onnxruntime's own errors derive from RuntimeError
+    except Exception as error:  # onnxruntime's own kinds (InvalidProtobuf, Fail, ...) share no other base
         raise ModelFileInvalid(f"The network {path} cannot be read: {reason_of(error)}.") from error
