@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,8 +43,10 @@ UNSEEN_MM = 5e-4
 GENTLE_STRAIN = 0.02
 FOLD_SMOOTHING_CELLS = 2.0
 """Folds average the strain over about their own width."""
-LOCKED_GAIN = 0.8
+LOCKED_GAIN = 0.35
 """How much deeper than others a line becomes that the person has at rest already."""
+LOCKED_SMOOTHING_MM = 4.0
+"""Over which that fades out along and across the lines: where a photo stops seeing a line, the line does not stop."""
 LOCKED_ROUNDNESS = 0.2
 """Lines at rest are never sharper: a photo shows their width no better."""
 
@@ -139,13 +142,14 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, settings_ca
     depth = lines.depth if locked is None else lines.depth * np.float32(locked.gain)
     if lines.relief == "given":
         return depth * lines.mask
-    phase = lines.phase
+    phase, fineness = lines.phase, cycles_per_texel(lines.phase)
     if locked is not None:
         phase = phase - locked.shift
         own = locked.trust * np.minimum(locked.depth_mm / np.float32(settings_cap or lines.style.cap_mm), 1.0)
+        texel_mm = float(np.median(fineness * lines.wavelength_mm))
+        own = cv2.GaussianBlur(own, (0, 0), LOCKED_SMOOTHING_MM / max(texel_mm, 0.05))
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.
         depth = np.maximum(depth, np.minimum(3.0 * own, 1.0)) * (1.0 + np.float32(LOCKED_GAIN) * own)
-    fineness = cycles_per_texel(lines.phase)
     return profile(phase, lines.style.exponent, lines.style.roundness, fineness) * depth * lines.mask
 
 
