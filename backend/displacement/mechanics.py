@@ -46,7 +46,7 @@ FOLD_SMOOTHING_CELLS = 2.0
 LOCKED_GAIN = 0.35
 """How much deeper than others a line becomes that the person has at rest already."""
 LOCKED_SMOOTHING_MM = 4.0
-"""Over which that fades out along and across the lines: where a photo stops seeing a line, the line does not stop."""
+"""Over which that fades out: where a photo stops seeing a line, the line itself does not stop."""
 LOCKED_ROUNDNESS = 0.2
 """Lines at rest are never sharper: a photo shows their width no better."""
 
