@@ -42,8 +42,8 @@ class PictureSettings:
     # A key light that grazes the face from above its right temple shows relief in every direction.
     clay_studio: Studio = field(
         default_factory=lambda: Studio(
-            key_direction=(-0.68, 0.62, 0.42), key=0.95, fill=0.13, fill_direction=(0.9, 0.15, 0.5), rim=0.3,
-            sky=0.24, ground=0.12, wrap=0.22, gloss=1.3, clay=(0.50, 0.40, 0.345),
+            key_direction=(-0.72, 0.72, 0.32), key=1.08, fill=0.16, fill_direction=(0.9, 0.15, 0.5), rim=0.3,
+            sky=0.20, ground=0.10, wrap=0.18, gloss=1.3, clay=(0.50, 0.40, 0.345),
         )
     )  # fmt: skip
     photo_studio: Studio = field(
