@@ -47,6 +47,9 @@ STAGES: Mapping[str, float] = {
 EXPORT_SHARE = 3.0  # seconds in Blender per second before
 NO_DETAIL = "none"
 OTHER_TOPOLOGY = "Dynamic detail exists for the built-in face model only: this head has none."
+AVERAGE_SKIN = (
+    "The photo shows too little of the skin to tell its age: wrinkles are an average adult's (--age YEARS says it)."
+)
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,9 @@ def _detail(request: ReconstructRequest, clock: _Clock, inputs: DetailInputs) ->
         if not has_canonical_places(inputs.photo.surface.topology):
             return _Detail(warnings=(OTHER_TOPOLOGY,))
         settings = DetailSettings(request.detail_size, request.detail, request.age_years)
-        return _Detail(make_detail(inputs, settings, request.threads), {"detail": settings})
+        maps = make_detail(inputs, settings, request.threads)
+        warnings = (AVERAGE_SKIN,) if maps.record["age"]["from"] == "average" else ()
+        return _Detail(maps, {"detail": settings}, warnings)
 
 
 def _seed(photo: Photo, chosen: _Chosen) -> int:

@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from facewright.api import OTHER_TOPOLOGY, STAGES, ReconstructRequest, ReconstructResult, _choose_face, reconstruct
+from facewright.api import (
+    AVERAGE_SKIN,
+    OTHER_TOPOLOGY,
+    STAGES,
+    ReconstructRequest,
+    ReconstructResult,
+    _choose_face,
+    reconstruct,
+)
 from facewright.config import assets_dir
 from facewright.dynamic_detail.synthesis import displacement
 from facewright.errors import Cancelled, FaceError, FitFailed, MissingDependency, SeveralFacesFound
@@ -149,6 +157,18 @@ def test_detail_is_the_head_s_own(run: Run) -> None:
     np.testing.assert_array_equal(shown(weights[0]), detail.static + detail.pores)
     forehead = sampler.image(detail.regions[0]) > 0.9
     assert np.ptp(np.percentile(raised[forehead], (0.2, 99.8))) > 0.4
+
+
+@real
+def test_age_is_read_or_asked_for(run: Run, tmp_path: Path) -> None:
+    """The demo photo's face is 150 pixels wide: nobody can tell the age of its skin."""
+    assert run.result.record["detail"]["age"] == {"years": 35.0, "factor": 0.45, "from": "average"}
+    assert AVERAGE_SKIN in run.result.warnings
+    given = ReconstructRequest(ASTRONAUT, tmp_path / "head", texture_size=256, detail_size=512, age_years=70.0)
+    result = reconstruct(given)
+    assert result.record["detail"]["age"]["from"] == "given" and AVERAGE_SKIN not in result.warnings
+    older, average = read_detail(tmp_path / "head"), read_detail(run.bundle.path)
+    assert older.dynamic.std() > 1.2 * average.dynamic.std()
 
 
 @real
