@@ -31,6 +31,7 @@ from .controls import CONTROLS, REGIONS
 from .sheet import Sheet, shared_group
 
 KIND, CONTENT = "detail", "1"
+BEYOND_ALL_WEIGHTS = 1e6
 _NAME = {control.key: control.name for control in CONTROLS}
 _STEMS = tuple(names[0].rpartition("_")[0] + "_*" for names in (ACTIVATION, INVERSE_ENERGY, REGION))
 
@@ -130,11 +131,10 @@ def _masks(
         sheet.feed(node.inputs[weight_masks.STRENGTH], moving)
         for name, socket in given.items():
             sheet.feed(node.inputs[name], socket)
-        other = sheet.inputs(7, 9, (_NAME[controls.MODE],))[_NAME[controls.MODE]]
-        return [
-            sheet.switch("FLOAT", other, node.outputs[name], 0.0, 8, 12 + row, label=name)
-            for row, name in enumerate(KEY_NAMES)
-        ]
+        hiface = sheet.inputs(4, 9, (_NAME[controls.MODE],))[_NAME[controls.MODE]]
+        off = sheet.math("MULTIPLY", 5, 9, hiface, BEYOND_ALL_WEIGHTS, label="no blendshape is on in HiFace mode")
+        sheet.feed(node.inputs[weight_masks.LEAST_WEIGHT], off)
+        return [node.outputs[name] for name in KEY_NAMES]
 
 
 def _tension(sheet: Sheet, moving: bpy.types.NodeSocket) -> dict[str, bpy.types.NodeSocket]:

@@ -21,18 +21,23 @@ def key_weight_group() -> bpy.types.NodeTree:
 
 
 def _draw(sheet: Sheet) -> None:
-    #   Sum, Inverse Energy --> MULTIPLY --> MINIMUM 1 ---------------------- m --> MULTIPLY --> Weighted Share
+    #   Inverse --> Named Attribute --+
+    #   Sum ----------------------> MULTIPLY --> MINIMUM 1 ------------------ m --> MULTIPLY --> Weighted Share
     #                              |                                                    ^
     #   Sum -------------------> MULTIPLY x --> DIVIDE --> MULTIPLY (squared) -- w -----+------> Weight
     #   Energy --> MULTIPLY_ADD ---> SUBTRACT -----^
     sheet.socket("Sum", "Float", "u, Eq. (8) of FaceScape: active blendshapes, as strong as this key has them")
-    sheet.socket("Inverse Energy", "Float", "1 / n: one over the sum at the key expression itself")
+    sheet.socket(
+        "Inverse", "String", "Name of the attribute with 1 / n: one over the sum at the key expression itself",
+        single=True,
+    )  # fmt: skip
     sheet.socket("Energy", "Float", "s: squared weights of all blendshapes, each where it moves the skin")
     sheet.socket("Weighted Share", "Float", "Share of the key expression times its weight", output=True)
     sheet.socket("Weight", "Float", "How well this key explains the expression here; not normalised", output=True)
-    given = sheet.inputs(0, 0, ("Sum", "Inverse Energy", "Energy"))
+    given = sheet.inputs(-1, 0, ("Sum", "Inverse", "Energy"))
+    inverse = sheet.attribute(given["Inverse"], "FLOAT", 0, -2)
     with sheet.frame("How much of the key"):
-        ratio = sheet.math("MULTIPLY", 1, 0, given["Sum"], given["Inverse Energy"], label="u / n")
+        ratio = sheet.math("MULTIPLY", 1, 0, given["Sum"], inverse, label="u / n")
         share = sheet.math("MINIMUM", 2, 0, ratio, 1.0, label="m")
     with sheet.frame("How well it explains"):
         explained = sheet.math("MULTIPLY", 2, 2, ratio, given["Sum"], label="x")

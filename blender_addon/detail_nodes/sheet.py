@@ -177,11 +177,12 @@ class Sheet:
     # ------------------------------------------------------------------------------- what only Geometry Nodes have
 
     def attribute(
-        self, name: str, kind: str, column: float, row: float, folded: bool = False
+        self, name: Value, kind: str, column: float, row: float, folded: bool = False
     ) -> bpy.types.NodeSocket:
-        """A mesh attribute by name; ``kind`` such as "FLOAT_COLOR"."""
-        node = self.node("GeometryNodeInputNamedAttribute", column, row, folded=folded, data_type=kind, label=name)
-        node.inputs["Name"].default_value = name
+        """A mesh attribute by name; ``kind`` such as "FLOAT_VECTOR"."""
+        node = self.node("GeometryNodeInputNamedAttribute", column, row, folded=folded, data_type=kind)
+        node.label = name if isinstance(name, str) else ""
+        self.feed(node.inputs["Name"], name)
         return next(socket for socket in node.outputs if socket.enabled and socket.name == "Attribute")
 
     def colour(self, values: Sequence[Value], column: float, row: float) -> bpy.types.NodeSocket:
@@ -203,7 +204,7 @@ class Sheet:
         return next(socket for socket in node.outputs if socket.enabled)
 
     def compare(
-        self, value: Value, column: float, row: float, *, least: float = 0.0, operation: str = "GREATER_THAN"
+        self, value: Value, column: float, row: float, *, least: Value = 0.0, operation: str = "GREATER_THAN"
     ) -> bpy.types.NodeSocket:
         """Whether a number compares so with ``least``."""
         node = self.node("FunctionNodeCompare", column, row, folded=True, data_type="FLOAT", operation=operation)
