@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facewright.training.detail_bases import dynamic_energy, learn_basis  # noqa: E402
+from facewright.training.detail_bases import DynamicEnergies, learn_basis  # noqa: E402
 from facewright.training.detail_fit import (  # noqa: E402
     DynamicData,
     Stage,
@@ -55,6 +55,7 @@ def people() -> DynamicData:
     com, stretch = learn_basis(maps, 2, 0.0), learn_basis(maps[::-1] + 0.1, 2, 0.0)
     static = rng.normal(size=(6, 3)).astype(np.float32)
     polarised = np.stack([[s[0], -s[1], s[2], s[0] * s[1]] for s in static]).astype(np.float32)
+    measured = DynamicEnergies(com, stretch, np.ones((SIZE, SIZE), np.float32))
     energies = []
     for person in range(6):
         row = []
@@ -63,7 +64,7 @@ def people() -> DynamicData:
             wanted = polarised[person] + (0.5 if key == 2 else 0.0)
             truth = np.maximum(tension, 0) * com.maps(wanted[None, :2])[0]
             truth += np.maximum(-tension, 0) * stretch.maps(wanted[None, 2:])[0]
-            row.append(dynamic_energy(com, stretch, tension, truth, np.ones_like(tension)))
+            row.append(measured.of(tension, truth))
         energies.append(row)
     strength = np.concatenate([(b.components**2).sum(1) for b in (com, stretch)]).astype(np.float32)
     return dynamic_data(static, energies, polarised, strength, np.repeat(EXPRESSIONS[None], 6, 0))

@@ -84,25 +84,6 @@ def held_energy(basis: DetailBasis, maps: Float32) -> HeldEnergy:
     return HeldEnergy(*basis.explained(maps))
 
 
-def tension_design(compressed: DetailBasis, stretched: DetailBasis, tension: Float32) -> Float32:
-    """(B, B) tension of one expression to the rows that coefficients multiply in HiFace Eq. (9).
-
-    Returns
-    -------
-    (K_com + K_str + 1, B * B): t+ B_com and t- B_str, and in the last row what the means give
-    """
-    t = tension.ravel()
-    rows = np.zeros((len(compressed.components) + len(stretched.components) + 1, len(t)), np.float32)
-    start = 0
-    for basis, amount in ((compressed, np.maximum(t, 0.0)), (stretched, np.maximum(-t, 0.0))):
-        here = amount[basis.texels]
-        count = len(basis.components)
-        rows[start : start + count, basis.texels] = basis.components * here
-        rows[-1, basis.texels] += basis.mean * here
-        start += count
-    return rows
-
-
 class DynamicEnergy(NamedTuple):
     """The squared error of HiFace Eq. (9) as a polynomial of the coefficients: e = constant - 2 c.linear + c.Qc.
 
@@ -114,14 +95,36 @@ class DynamicEnergy(NamedTuple):
     constant: float
 
 
-def dynamic_energy(
-    compressed: DetailBasis, stretched: DetailBasis, tension: Float32, truth: Float32, mask: Float32
-) -> DynamicEnergy:
-    """Masked squared error of t+ D_com + t- D_str against (B, B) true dynamic detail, as a function of both phi."""
-    rows = tension_design(compressed, stretched, tension)
-    weight = mask.ravel()
-    wanted = truth.ravel() - rows[-1]
-    reached = np.union1d(compressed.texels, stretched.texels)
-    rows = rows[:-1, reached]
-    weighted = rows * weight[reached]
-    return DynamicEnergy(weighted @ rows.T, weighted @ wanted[reached], float((weight * wanted) @ wanted))
+class DynamicEnergies:
+    """Masked squared errors of t+ D_com + t- D_str, as functions of the coefficients of both bases."""
+
+    def __init__(self, compressed: DetailBasis, stretched: DetailBasis, mask: Float32) -> None:
+        self.bases = compressed, stretched
+        self.mask = mask.ravel()
+        self.reached = np.union1d(compressed.texels, stretched.texels)
+        self.places = [np.searchsorted(self.reached, basis.texels) for basis in self.bases]
+
+    def design(self, tension: Float32) -> Float32:
+        """(K_com + K_str + 1, T) of (B, B) tension, on the T texels that a basis reaches: what coefficients
+        multiply, t+ B_com and t- B_str, and in the last row what the means give."""
+        t = tension.ravel()
+        counts = [len(basis.components) for basis in self.bases]
+        rows = np.zeros((sum(counts) + 1, len(self.reached)), np.float32)
+        start = 0
+        for basis, place, sign in zip(self.bases, self.places, (1.0, -1.0)):
+            here = np.maximum(np.float32(sign) * t[basis.texels], 0.0)
+            end = start + len(basis.components)
+            rows[start:end, place] = basis.components * here
+            rows[-1, place] += basis.mean * here
+            start = end
+        return rows
+
+    def of(self, tension: Float32, truth: Float32) -> DynamicEnergy:
+        """Of one expression: (B, B) tension, and (B, B) mm true dynamic detail."""
+        rows = self.design(tension)
+        weight = self.mask[self.reached]
+        wanted = truth.ravel().astype(np.float32)
+        wanted[self.reached] -= rows[-1]
+        components, here = rows[:-1], wanted[self.reached]
+        weighted = components * weight
+        return DynamicEnergy(weighted @ components.T, weighted @ here, float((self.mask * wanted) @ wanted))

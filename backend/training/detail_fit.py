@@ -76,7 +76,7 @@ def dynamic_data(
     component_energies: Float32,
     expressions: NDArray[np.floating[Any]],
 ) -> DynamicData:
-    """Stack what ``detail_bases.dynamic_energy`` measured for every person and expression."""
+    """Stack what ``detail_bases.DynamicEnergies`` measured for every person and expression."""
 
     def stacked(name: str) -> Tensor:
         return torch.tensor(np.array([[getattr(e, name) for e in person] for person in energies], np.float32))

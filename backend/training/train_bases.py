@@ -30,7 +30,7 @@ from ..displacement.detail_basis import PARTS, DetailBasis, load_bases, save_bas
 from ..displacement.sd_detail import BASES_FILE, DYNAMIC_FILE, STATIC_FILE
 from ..errors import FaceError
 from ..face_model.load import load_face_model
-from .detail_bases import BasisSettings, dynamic_energy, held_energy, learn_basis, with_mirrored
+from .detail_bases import BasisSettings, DynamicEnergies, held_energy, learn_basis, with_mirrored
 from .detail_examples import DetailExamples, examples_from, mirrored
 from .detail_fit import (
     DynamicData,
@@ -241,6 +241,7 @@ def mapper_data(
     people = [examples.people(np.array([head])) for head in range(len(examples.static))]
     if with_mirrored:
         people += [mirrored(examples, head) for head in range(len(people))]
+    measured = DynamicEnergies(com, stretch, examples.mask)
     static, polarised, energies = [], [], []
     for one in people:
         with torch.no_grad():
@@ -253,7 +254,7 @@ def mapper_data(
             ])
         )
         energies.append([
-            dynamic_energy(com, stretch, tension.astype(np.float32), detail.astype(np.float32), examples.mask)
+            measured.of(tension.astype(np.float32), detail.astype(np.float32))
             for detail, tension in zip(one.dynamic[0], one.tension[0])
         ])
     strength = np.concatenate([(basis.components**2).sum(1) for basis in (com, stretch)])
