@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from .crease_ground import SkinGround, smoothstep
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
 from .mechanics import crease_depths
-from .photo_sharpness import SHARP_EDGE_PX
+from .photo_sharpness import PIXEL_BLUR
 from .shading_detail import ShadingSettings
 from .strain import expression_heads, key_strain
 
@@ -352,7 +352,7 @@ def response(wavelength: Float32, mm_per_pixel: float, settings: LockSettings) -
     """Share of a wave's amplitude that blur and band leave."""
     band = ShadingSettings()
     low = max(band.low_mm, band.low_pixels * mm_per_pixel)
-    blur = low**2 + (SHARP_EDGE_PX * mm_per_pixel) ** 2
+    blur = low**2 + (PIXEL_BLUR * mm_per_pixel) ** 2
     number = np.float32(-2.0 * np.pi**2) / wavelength**2
     result = np.exp(number * blur) * (1.0 - np.exp(number * band.high_mm**2))
     return np.asarray(np.maximum(result, settings.least_response), np.float32)

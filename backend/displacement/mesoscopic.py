@@ -35,6 +35,7 @@ class MesoscopicSettings:
     along_mm       over which relief is averaged along it
     coherent       of the structure tensor, 0..1, between which relief is believed
     stands_out     strength over the typical one, between which relief is believed
+    typical        log luminance that the typical strength has at least: no form is fitted better
     bright         share of what is brighter than its surroundings: a ridge is wider than a valley
     squeezed       compression by the photo's own expression between which relief is taken for dynamic
     """
@@ -47,6 +48,7 @@ class MesoscopicSettings:
     along_mm: float = 4.0
     coherent: tuple[float, float] = (0.12, 0.4)
     stands_out: tuple[float, float] = (1.5, 3.0)
+    typical: float = 0.015
     bright: float = 0.5
     squeezed: tuple[float, float] = (0.03, 0.10)
 
@@ -99,7 +101,7 @@ def mesoscopic_relief(
     believed = trust > 0.5
     if not believed.any():
         return result
-    typical = float(np.median(np.abs(line[believed]))) / 0.6745 + 1e-6
+    typical = max(float(np.median(np.abs(line[believed]))) / 0.6745, settings.typical)
     line *= smoothstep(np.abs(line) / np.float32(typical), *settings.stands_out)
     line *= smoothstep(coherence, *settings.coherent)
     line = np.where(line > 0.0, np.float32(settings.bright) * line, line)
@@ -108,7 +110,8 @@ def mesoscopic_relief(
     around = np.sqrt(cv2.GaussianBlur(known * known, (0, 0), settings.direction_mm / texel_mm))
     depth *= trust / (1.0 + (around / np.float32(0.02)) ** 2)
     depth *= 1.0 - smoothstep(reduced(squeezed(ground, expression, crop)), *settings.squeezed)
-    result[crop] = cv2.resize(depth, (width, height), interpolation=cv2.INTER_CUBIC)
+    whole = cv2.resize(depth, (width, height), interpolation=cv2.INTER_CUBIC)
+    result[crop] = np.where(evidence.trust[crop] > 0.0, whole, 0.0)
     return result
 
 

@@ -8,53 +8,65 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-SHARP_EDGE_PX = 0.65  # standard deviation that the edges of a sharp photo have
-EDGE_SCALES_PX = (1.0, 2.0)
-STRONG_EDGES = 0.97  # quantile of the gradient
-SHARPEST = 0.2  # quantile of the edges' blur: most edges of a face are soft by themselves
-FEWEST_EDGES = 30
+PIXEL_BLUR = 0.65  # standard deviation of a photo's own blur, real pixels
+SPECTRUM_SLOPE = 3.0  # the power of a face falls with this power of the frequency
+BAND = 0.04  # width of the spectrum's bands, cycles per pixel
+REFERENCE = (0.06, 0.14)  # frequencies at which even an enlarged photo has its power
+LOST = -0.5  # decimal logarithm of the power, over what the slope promises, at which detail ends
+STILL_LOST = -0.3  # above this at higher frequencies it was only a dip
+LEAST_PX = 64  # of a face, to have a spectrum
 BLOCK = 8
 BLOCKY = 1.12  # steps at the borders of blocks over those between
 
 
 class Sharpness(NamedTuple):
-    """``blur_px``: standard deviation of the sharpest edges' blur, at least SHARP_EDGE_PX; ``grain``: standard
+    """``enlarged``: pixels of the image to one that the photo really resolves, at least 1; ``grain``: standard
     deviation of the noise of one pixel, in the image's own unit."""
 
-    blur_px: float
+    enlarged: float
     grain: float
 
 
-def sharpness(image: Float32, where: NDArray[np.bool_], skin: NDArray[np.bool_]) -> Sharpness:
+def sharpness(image: Float32, face: tuple[slice, slice], skin: NDArray[np.bool_]) -> Sharpness:
     """Measure an image.
 
-    The gradient at an edge of blur s is proportional to 1 / sqrt(s^2 + a^2) after a further blur of a (Zhuo and Sim
-    2011), so two further blurs tell s.
+    Photos of faces have a power spectrum that falls with the third power of the frequency, up to the highest that
+    pixels can show. Where a photo was enlarged or is out of focus it breaks off earlier.
 
     Parameters
     ----------
-    image : (h, w) float32, luminance or its logarithm
-    where : (h, w) where edges count: the face with its eyes, lips and outline
+    image : (h, w) float32, logarithm of luminance
+    face : rows and columns of the face
     skin : (h, w) where grain is measured
     """
-    fine, coarse = (_gradient(image, scale) for scale in EDGE_SCALES_PX)
-    peak = (fine == cv2.dilate(fine, np.ones((3, 3)))) & where
-    blur = SHARP_EDGE_PX
-    if peak.sum() >= FEWEST_EDGES:
-        strong = peak & (fine >= np.quantile(fine[where], STRONG_EDGES))
-        if strong.sum() >= FEWEST_EDGES:
-            # Edges move less than a pixel from one scale to the other; the coarse gradient is smooth.
-            ratio = np.clip(fine[strong] / np.maximum(coarse[strong], 1e-9), 1.02, 1.99) ** 2
-            first, second = (scale**2 for scale in EDGE_SCALES_PX)
-            squared = (second - ratio * first) / (ratio - 1.0)
-            blur = max(blur, float(np.sqrt(np.quantile(np.maximum(squared, 0.0), SHARPEST))))
-    return Sharpness(blur, _grain(image, skin))
+    return Sharpness(_enlarged(image[face]), _grain(image, skin))
+
+
+def _enlarged(part: Float32) -> float:
+    """0.5 cycles per pixel over the frequency at which the spectrum breaks off."""
+    rows, columns = part.shape
+    if min(rows, columns) < LEAST_PX:
+        return 1.0
+    window = np.hanning(rows)[:, None] * np.hanning(columns)[None]
+    power = np.abs(np.fft.rfft2((part - part.mean()) * window)) ** 2
+    frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None])
+    band = np.floor((frequency - 0.5 * BAND) / BAND).astype(np.intp)
+    count = int((0.5 - 0.5 * BAND) / BAND)
+    centre = (np.arange(count) + 1.0) * BAND
+    median = np.array([np.median(power[band == k]) for k in range(count)])
+    level = np.log10(np.maximum(median, 1e-30)) + SPECTRUM_SLOPE * np.log10(centre)
+    level -= level[(centre >= REFERENCE[0]) & (centre <= REFERENCE[1])].mean()
+    for k in np.flatnonzero((level < LOST) & (centre > REFERENCE[1])):
+        if (level[k:] < STILL_LOST).all():
+            # Where between this band and the one before it.
+            share = (level[k - 1] - LOST) / max(level[k - 1] - level[k], 1e-9)
+            return float(max(0.5 / (centre[k - 1] + BAND * min(max(share, 0.0), 1.0)), 1.0))
+    return 1.0
 
 
 def _grain(image: Float32, skin: NDArray[np.bool_]) -> float:
@@ -66,14 +78,6 @@ def _grain(image: Float32, skin: NDArray[np.bool_]) -> float:
     if not inside.any():
         return 0.0
     return float(np.median(np.abs(diagonal[inside])) / 0.6745)
-
-
-def _gradient(image: Float32, blur_px: float) -> Float32:
-    """(h, w) length of the gradient per pixel of the blurred image."""
-    image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), np.float32)
-    x = cv2.Sobel(image, cv2.CV_32F, 1, 0, scale=0.125)
-    y = cv2.Sobel(image, cv2.CV_32F, 0, 1, scale=0.125)
-    return np.asarray(cv2.magnitude(x, y), np.float32)
 
 
 def without_blocks(image: Float32, where: NDArray[np.bool_]) -> Float32:

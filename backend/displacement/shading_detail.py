@@ -22,7 +22,7 @@ from ..mesh.texel_map import uv_sampler
 from ..texture.skin_in_photo import SkinInPhoto, seen_attributes, seen_in_photo
 from ..texture.unwrap import UnwrapSettings, sample
 from .crease_set import PhotoEvidence
-from .photo_sharpness import SHARP_EDGE_PX, sharpness, without_blocks
+from .photo_sharpness import sharpness, without_blocks
 from .skin_trust import SkinTrustSettings, skin_trust
 
 Float32 = NDArray[np.float32]
@@ -44,6 +44,8 @@ class ShadingSettings:
     finest_px_per_mm     a photo that is finer is reduced to this
     light_smoothing      rounds over the mesh's neighbours of the normals that light is divided out with: the fitted
                          form's creases lie a millimetre off, and would draw lines of their own
+    own_form             difference of the form's normals to those smoothed over form_smoothing more rounds, between
+                         which shading is the form's own and no detail: wings of the nose, rims of nostrils and lids
     light_prior          ridge of the light's harmonics beyond the first order
     neutral_age          where the photo does not tell
     """
@@ -54,6 +56,8 @@ class ShadingSettings:
     limit: float = 0.35
     finest_px_per_mm: float = 5.0
     light_smoothing: int = 12
+    own_form: tuple[float, float] = (0.15, 0.35)
+    form_smoothing: int = 40
     light_prior: float = 0.02
     neutral_age: float = 0.45
     unwrap: UnwrapSettings = field(default_factory=UnwrapSettings)
@@ -116,11 +120,10 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
     bare = usable > 0.9
     if factor == 1.0 and photo.view.to_view[0] == 1.0:
         log_luminance = without_blocks(log_luminance, bare)
-    face = cv2.dilate(bare.astype(np.uint8), np.ones((9, 9))) > 0
-    sharp = sharpness(log_luminance, face, bare)
-    mm_per_pixel = max(sharp.blur_px / SHARP_EDGE_PX, 1.0) / px_per_mm
+    sharp = sharpness(log_luminance, _face_box(landmarks, bare.shape), bare)
+    mm_per_pixel = sharp.enlarged / px_per_mm
 
-    lit, tilt = _light(photo, log_luminance, usable, points, px_per_mm, cells, settings)
+    lit, tilt, own = _light(photo, log_luminance, usable, points, px_per_mm, cells, settings)
     relit = log_luminance - lit
     trust = skin_trust(pixels, relit, usable, photo.mask.model, landmarks, px_per_mm, settings.trust)
     low = max(settings.low_mm, settings.low_pixels * mm_per_pixel)
@@ -132,7 +135,7 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
     attributes = sampler.image(seen_attributes(photo))
     place = attributes[..., 2:4] * np.float32(factor)
     seen = seen_in_photo(attributes, photo.view, photo.mask, settings.unwrap)
-    believed = sample(trust, place, cv2.INTER_LINEAR) * seen
+    believed = sample(trust, place, cv2.INTER_LINEAR) * seen * (1.0 - sampler.image(own))
     shading = sample(band, place) * (believed > 0.0)
     return PhotoEvidence(
         shading=np.asarray(shading, np.float32),
@@ -144,6 +147,13 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
         noise=float(noise),
         tilt=tilt,
     )
+
+
+def _face_box(landmarks: Float64, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an image that the face fills."""
+    low, high = landmarks[:468].min(0), landmarks[:468].max(0)
+    x0, y0 = (int(max(value, 0.0)) for value in low)
+    return slice(y0, min(int(high[1]) + 1, shape[0])), slice(x0, min(int(high[0]) + 1, shape[1]))
 
 
 def _log_luminance(pixels: NDArray[np.uint8]) -> Float32:
@@ -180,8 +190,9 @@ def _light(
     px_per_mm: float,
     cells: NDArray[np.int64],
     settings: ShadingSettings,
-) -> tuple[Float32, Float32]:
-    """What light does to the fitted form: (h, w) logarithm of its shading, and ``PhotoEvidence.tilt``.
+) -> tuple[Float32, Float32, Float32]:
+    """What light does to the fitted form: (h, w) logarithm of its shading, ``PhotoEvidence.tilt``, and (V,) 0..1
+    where the form has creases of its own.
 
     Linear luminance is fitted by harmonics of the normal, robustly: pigment and shadows are outliers.
     """
@@ -231,4 +242,8 @@ def _light(
     mean = slope[cells].mean(2)
     # A slope dh/dx along an axis turns the normal against that axis.
     tilt = -np.stack([(mean * axis).sum(2) for axis in (first, second)], axis=2)
-    return lit, np.clip(tilt, -LARGEST_TILT, LARGEST_TILT).astype(np.float32)
+    low, high = settings.own_form
+    broad = surface.graph.smooth(smooth, settings.form_smoothing)
+    creased = np.clip((np.linalg.norm(smooth - broad, axis=1) - low) / (high - low), 0.0, 1.0)
+    own = surface.graph.smooth(creased, 2).clip(0.0, 1.0).astype(np.float32)
+    return lit, np.clip(tilt, -LARGEST_TILT, LARGEST_TILT).astype(np.float32), own

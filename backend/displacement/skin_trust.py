@@ -31,7 +31,7 @@ class SkinTrustSettings:
     shadow        change of brightness per mm between which trust falls, where not the form's own; measured over
                   shadow_mm, over which the two sides of a line cancel and the edge of a shadow does not
     spot_mm       standard deviations of the moles that are looked for
-    spot          how dark a spot is that counts
+    spot          contrast, between which a dark spot counts
     spot_round    smaller over larger curvature from which a dark spot is round
     fade_mm       over which trust fades at borders
     """
@@ -48,7 +48,7 @@ class SkinTrustSettings:
     shadow: tuple[float, float] = (0.045, 0.09)
     shadow_mm: float = 4.0
     spot_mm: tuple[float, ...] = (0.8, 1.3, 2.0)
-    spot: float = 0.25
+    spot: tuple[float, float] = (0.22, 0.32)
     spot_round: float = 0.5
     fade_mm: float = 1.0
 
@@ -158,8 +158,8 @@ def _spots(
         )
         half, root = 0.5 * (xx + yy), np.sqrt((0.5 * (xx - yy)) ** 2 + xy**2)
         smaller, larger = half - root, half + root
-        # A dark Gaussian spot of this size and contrast c has both curvatures c / 2.
-        dark = _rise(smaller, 0.35 * settings.spot, 0.5 * settings.spot)
+        # A dark Gaussian spot of this size and contrast c has both curvatures c / 4.
+        dark = _rise(4.0 * smaller, *settings.spot)
         round_ = _rise(smaller / np.maximum(larger, 1e-6), settings.spot_round, settings.spot_round + 0.2)
         peak = cv2.dilate(smaller, np.ones((5, 5))) <= smaller + 1e-6
         seeds = dark * round_ * peak
