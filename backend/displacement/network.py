@@ -147,7 +147,7 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except (OSError, RuntimeError, ValueError) as error:  # onnxruntime's own errors derive from RuntimeError
+    except Exception as error:  # onnxruntime's own errors have no other base in common
         raise ModelFileInvalid(
             f"The displacement network {path.name} cannot be read: {reason_of(error)}."
         ) from error

@@ -19,7 +19,7 @@ GRID = 32
 """Crops begin at multiples of this many texels, so that all levels of the network fall on whole pixels."""
 EVERYWHERE = 0.05
 """Share of crops' probability that does not follow the detail, so that smooth skin is learned too."""
-CONTRAST = (0.75, 1.3)
+CONTRAST = (0.6, 1.7)
 MIRRORED_CHANNELS = (0, 5)  # of the deforming maps: x, and the shear
 
 

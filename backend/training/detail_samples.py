@@ -37,6 +37,7 @@ from ..displacement.mechanics import crease_depths, dynamic_maps, lay_out_crease
 from ..displacement.network import deforming_size
 from ..displacement.pores import pores
 from ..displacement.settings import SkinSettings
+from ..displacement.skin_age import RESTING, resting_share
 from ..displacement.strain import expression_heads, key_strain
 from ..displacement.tension_maps import tension_maps
 from ..dynamic_detail.tension import skin_edges, tension
@@ -45,11 +46,15 @@ from ..face_model.key_expressions import KEY_EXPRESSION_NAMES, key_expression_we
 from ..face_model.load import load_face_model
 from ..mesh.texel_map import uv_sampler
 from .sample_store import SPLITS, DetailSample, Samples, begin, is_stored, open_samples, store
-from .skin_photograph import PhotographSettings, Studio, open_studio, photograph
+from .skin_photograph import FACE_MM_PER_TEXEL, PhotographSettings, Studio, open_studio, photograph
 
 __all__ = ["DetailSample", "PopulationSettings", "Samples", "make_sample", "make_samples", "open_samples"]
 
 Floats = NDArray[np.floating[Any]]
+BUMPS_MM = (0.9, 1.8)
+"""Standard deviations of the Gaussians that make bumps of noise."""
+FINE_LINES_REST = 0.6
+"""Of sets that tell no age: how much of them stays at rest, relative to the others."""
 LIKELY_IN_PHOTOS = ("smile", "grin")
 
 
@@ -65,7 +70,8 @@ class PopulationSettings:
     intensity       share of a key expression that a person performs
     unevenness      how much single muscles differ from that
     neutral_photos  share of photos with a neutral face; the others show a mixture of at most ``photo_intensity``
-    rest_share      depth of lines at rest, relative to the deepest they get, at age 1
+    bumps_um        standard deviation of the skin's relief of some millimetres that is no line, micrometres
+    rest_share      depth of lines at rest, relative to what is usual at the person's age
     photograph      ranges of the photographs
     """
 
@@ -76,12 +82,13 @@ class PopulationSettings:
     thickness: tuple[float, float] = (0.85, 1.2)
     wavelength: tuple[float, float] = (0.85, 1.2)
     roughness: tuple[float, float] = (0.5, 1.5)
-    set_spread: float = 0.3
+    set_spread: float = 0.2
     intensity: tuple[float, float] = (0.45, 1.0)
     unevenness: float = 0.15
     neutral_photos: float = 0.35
     photo_intensity: float = 0.8
-    rest_share: float = 0.5
+    bumps_um: tuple[float, float] = (4.0, 25.0)
+    rest_share: float = 1.0
     photograph: PhotographSettings = field(default_factory=PhotographSettings)
 
 
@@ -114,7 +121,7 @@ def make_sample(
     strain = key_strain(ground.frame, heads)
     maps = dynamic_maps(ground, sets, crease_depths(ground, sets, strain, weights), at_rest)
     dynamic, of_photo = maps[:-1], maps[-1]
-    static = locked_static(ground, sets, at_rest)
+    static = locked_static(ground, sets, at_rest) + _bumps(model, studio, rng, settings)
     grain = pores(topology, head.neutral, settings.size, seed=skin.seed, roughness=skin.roughness, age=skin.age)
 
     edges = skin_edges(topology, head.neutral)
@@ -176,7 +183,8 @@ def _lines_at_rest(
     result = {}
     for lines in sets:
         likes = personal.setdefault(_stem(lines.name), float(np.exp(0.5 * rng.standard_normal())))
-        depth = share * likes * skin.age**1.5 * ground.settings.cap(lines.name, lines.style)
+        usual = resting_share(skin.age) * RESTING.get(_stem(lines.name), FINE_LINES_REST)
+        depth = share * likes * float(usual) * ground.settings.cap(lines.name, lines.style)
         depth = min(depth, 0.8 * lines.style.cap_mm)
         patches = rng.standard_normal((5, 5)).astype(np.float32)
         height, width = lines.phase.shape
@@ -185,6 +193,22 @@ def _lines_at_rest(
         nothing = np.zeros_like(lines.phase)
         result[lines.name] = LockedLines(nothing, (depth * there).astype(np.float32), np.ones_like(nothing))
     return result
+
+
+def _bumps(
+    model: FaceModel, studio: Studio, rng: np.random.Generator, settings: PopulationSettings
+) -> NDArray[np.float32]:
+    """(S, S) mm: skin is never even, and what is uneven is no line; faded out where ``believed`` is."""
+    size = settings.size
+    sampler = uv_sampler(model.topology, "skin", size)
+    relief = np.zeros((size, size), np.float32)
+    for reach_mm in BUMPS_MM:
+        sigma = reach_mm / FACE_MM_PER_TEXEL * size / 1024.0
+        drawn = rng.standard_normal((size, size)).astype(np.float32)
+        smooth = np.asarray(cv2.GaussianBlur(drawn, (0, 0), sigma), np.float32)
+        relief += smooth / smooth.std()
+    amount = 1e-3 * rng.uniform(*settings.bumps_um) / np.sqrt(len(BUMPS_MM))
+    return np.asarray(amount * relief * sampler.image(studio.believed), np.float32)
 
 
 def _performed(names: Sequence[str], rng: np.random.Generator, settings: PopulationSettings) -> NDArray[np.float64]:

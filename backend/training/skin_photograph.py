@@ -37,9 +37,19 @@ NOSTRILS_OPENNESS = (0.2, 0.45)
 
 @dataclass(frozen=True)
 class PhotographSettings:
-    """Ranges that photographs are drawn from: mm_per_pixel on the face, turn and nod of the head (degrees), noise
-    (standard deviation, share of white), JPEG quality, share of light that comes from everywhere, occlusion (how
-    deep lines are shaded per millimetre), spots (pigment) per face at most."""
+    """Ranges that photographs are drawn from.
+
+    mm_per_pixel   on the face
+    turn, nod      of the head, degrees
+    noise          standard deviation, share of white
+    jpeg_quality
+    ambient        share of the light that comes from everywhere
+    occlusion      how much darker lines are by their depth alone, per millimetre
+    gloss          highlights, share of white
+    stain          unevenness of blood and pigment; three real photos have about 1 to 3
+    stubble        share of faces with it; it is as dark and as fine as lines are
+    spots          per face, at most
+    """
 
     mm_per_pixel: tuple[float, float] = (0.25, 0.8)
     turn: float = 30.0
@@ -47,7 +57,10 @@ class PhotographSettings:
     noise: tuple[float, float] = (0.002, 0.02)
     jpeg_quality: tuple[int, int] = (72, 97)
     ambient: tuple[float, float] = (0.25, 0.65)
-    occlusion: tuple[float, float] = (0.3, 1.2)
+    occlusion: tuple[float, float] = (0.4, 2.2)
+    gloss: tuple[float, float] = (0.0, 0.12)
+    stain: tuple[float, float] = (0.4, 3.0)
+    stubble: float = 0.35
     spots: int = 80
 
 
@@ -117,7 +130,7 @@ def photograph(
     normal = _displaced(rest, area, across, down, relief)
     light = _light(normal, relief, rng, settings)
     colour = _skin(look, image, studio.features, lattice, rng, settings)
-    shot = _developed(colour * light, mm_per_pixel, rng, settings)
+    shot = _developed(colour * light + _gloss(normal, rng, settings), mm_per_pixel, rng, settings)
 
     view = _direction(rng.uniform(-settings.turn, settings.turn), rng.uniform(-settings.nod, settings.nod))
     facing = np.clip((rest @ view - 0.2) / 0.25, 0.0, 1.0)
@@ -162,6 +175,13 @@ def _light(normal: Float32, relief: Float32, rng: np.random.Generator, settings:
     return np.dstack(softened) * np.float32(rng.uniform(0.8, 1.25))
 
 
+def _gloss(normal: Float32, rng: np.random.Generator, settings: PhotographSettings) -> Float32:
+    """(S, S, 1) highlights of a greasy skin under one lamp (Blinn and Phong), seen from the front."""
+    half = _direction(rng.uniform(-35.0, 35.0), rng.uniform(0.0, 35.0))
+    shine = np.clip(normal @ half, 0.0, 1.0) ** rng.uniform(12.0, 60.0)
+    return np.asarray(shine[..., None] * rng.uniform(*settings.gloss), np.float32)
+
+
 def _skin(
     look: Look,
     image: Float32,
@@ -175,20 +195,36 @@ def _skin(
     scale = size / 1024.0
     tone = look.skin**2.2
     stain = np.zeros((size, size, 2), np.float32)  # blood, pigment
-    for reach_mm, amount in ((1.2, 0.02), (4.0, 0.04), (15.0, 0.08)):
+    uneven = np.exp(rng.uniform(*np.log(settings.stain)))
+    for reach_mm, amount in ((0.6, 0.012 * uneven), (1.2, 0.02 * uneven), (4.0, 0.03 * uneven), (15.0, 0.06)):
         sigma = reach_mm / FACE_MM_PER_TEXEL * scale
         step = max(1, int(sigma))
         drawn = rng.standard_normal((size // step + 2, size // step + 2, 2)).astype(np.float32)
         coarse = np.asarray(cv2.GaussianBlur(drawn, (0, 0), max(1.0, sigma / step)), np.float32)
         coarse /= coarse.std() + 1e-6
         patch = np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
-        stain += np.float32(amount * rng.uniform(0.3, 1.5)) * patch
+        stain += np.float32(amount * rng.uniform(0.5, 1.5)) * patch
     red = lattice.image(np.exp(-((np.abs(features.position[:, :1]) - 32.0) ** 2) / 400.0).astype(np.float32))
     stain[..., 0] += np.float32(rng.uniform(0.0, 0.15)) * red[..., 0]
+    if rng.random() < settings.stubble:
+        stain[..., 1] += _stubble(features, lattice, rng)
     _add_spots(stain[..., 1], rng, settings.spots, scale)
     blood = stain[..., :1] * np.array([-0.15, -0.95, -0.6], np.float32)
     pigment = stain[..., 1:] * np.array([-0.55, -0.8, -1.0], np.float32)
     return np.asarray(tone * np.exp(blood + pigment), np.float32)
+
+
+def _stubble(features: RestFeatures, lattice: SmoothLattice, rng: np.random.Generator) -> Float32:
+    """(S, S) dark dots and short strokes on jaw and upper lip."""
+    size, place = lattice.size, features.position
+    low = np.clip((rng.uniform(-48.0, -34.0) - place[:, 1]) / 12.0, 0, 1) * np.clip(
+        (place[:, 2] + 60.0) / 25.0, 0, 1
+    )
+    beard = lattice.image((low * np.clip(-features.lip / 3.0, 0, 1)).astype(np.float32))
+    dots = rng.standard_normal((size, size)).astype(np.float32)
+    dots = np.asarray(cv2.GaussianBlur(dots, (0, 0), 0.7, sigmaY=rng.uniform(0.7, 1.6)), np.float32)
+    dark = np.clip(dots / dots.std(), 0.0, None) * np.float32(rng.uniform(0.05, 0.35))
+    return dark * np.clip(beard, 0.0, 1.0)
 
 
 def _add_spots(pigment: Float32, rng: np.random.Generator, most: int, scale: float) -> None:
