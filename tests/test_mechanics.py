@@ -101,6 +101,17 @@ def test_same_settings_same_bytes_and_another_seed_another_skin(
     assert 0.6 < other[BROW_RAISER].std() / maps[BROW_RAISER].std() < 1.6
 
 
+def test_the_same_lines_at_any_size(small: tuple[SkinGround, tuple[CreaseSet, ...]]) -> None:
+    ground, sets = small
+    large = ground_of(100, 1024)
+    finer = lay_out_creases(large)
+    coarse = dynamic_maps(ground, sets, crease_depths(ground, sets))
+    fine = dynamic_maps(large, finer, crease_depths(large, finer))
+    for key in (BROW_RAISER, SMILE):
+        halved = fine[key].reshape(512, 2, 512, 2).mean((1, 3))
+        assert np.corrcoef(coarse[key].ravel(), halved.ravel())[0, 1] > 0.97
+
+
 def test_age_and_thickness(small: tuple[SkinGround, tuple[CreaseSet, ...]]) -> None:
     ground, _ = small
     spread = [maps_of(ground, replace(ground.settings, age=age))[SMILE].std() for age in (0.0, 0.45, 1.2)]

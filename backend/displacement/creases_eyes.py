@@ -17,7 +17,7 @@ UNDER_EYE = CreaseStyle(3.2, 0.22, 0.42, onset=0.07, exponent=0.9, roundness=0.2
 LID_FURROW = CreaseStyle(5.0, 0.50, 0.62, onset=0.02, exponent=0.9, roundness=0.18, variation=0.2,
                          variation_mm=20.0, meander=0.02)  # fmt: skip
 BUNNY = CreaseStyle(4.2, 0.30, 0.34, onset=0.04, exponent=0.9, roundness=0.20, variation=0.8,
-                    variation_mm=9.0, meander=0.22)  # fmt: skip
+                    variation_mm=9.0, meander=0.08)  # fmt: skip
 
 FAN_CENTRE = (31.0, -2.0)
 """Canonical mm, inside the outer corner of the eye: where crow's feet point to."""
@@ -82,6 +82,6 @@ def bunny_lines(ground: SkinGround, side: int, name: str) -> CreaseSet:
     patch = ground.patch(f"bunny_{name}", x=(2.0, 22.0), y=(-24.0, 6.0), side=side)
     cx, cy = patch.cell_places[..., 0], patch.cell_places[..., 1]
     weight = bump(cx, 3.0, 18.0, 2.0, 3.0) * bump(cy, -26.0, 0.0, 4.0, 4.0)
-    phase, along = patch.follow([SNEER], patch.towards(-0.75, 0.8), 0.5, ground.settings.pitch(BUNNY), weight)
+    phase, along = patch.follow([SNEER], patch.towards(-0.75, 0.8), 1.0, ground.settings.pitch(BUNNY), weight)
     mask = bump(patch.x, 5.0, 12.5, 2.5, 3.0) * bump(patch.y, -16.0, 0.0, 4.0, 4.0)
     return patch.crease_set(BUNNY, phase, along, mask)

@@ -18,11 +18,11 @@ FOREHEAD = CreaseStyle(7.7, 1.05, 0.90, onset=0.02, exponent=1.0, roundness=0.20
                        variation_mm=22.0, meander=0.20)  # fmt: skip
 FOREHEAD_FINE = CreaseStyle(2.8, 0.10, 0.08, onset=0.08, exponent=1.0, roundness=0.15, variation=1.1,
                             variation_mm=9.0, meander=0.30, aging=1.6)  # fmt: skip
-GLABELLA = CreaseStyle(9.8, 1.30, 1.40, onset=0.02, exponent=1.0, roundness=0.36, variation=0.15,
-                       variation_mm=16.0, meander=0.07)  # fmt: skip
+GLABELLA = CreaseStyle(9.8, 1.35, 1.42, onset=0.02, exponent=1.0, roundness=0.36, variation=0.15,
+                       variation_mm=16.0, meander=0.07, aging=0.7)  # fmt: skip
 GLABELLA_FINE = CreaseStyle(2.6, 0.12, 0.20, onset=0.05, roundness=0.15, variation=0.8, variation_mm=8.0,
                             meander=0.25, aging=1.6)  # fmt: skip
-NASION = CreaseStyle(5.5, 0.75, 0.90, onset=0.02, exponent=1.0, roundness=0.16, variation=0.4,
+NASION = CreaseStyle(5.5, 0.75, 0.92, onset=0.02, exponent=1.0, roundness=0.16, variation=0.4,
                      variation_mm=10.0, meander=0.12)  # fmt: skip
 
 PRIOR = 0.06
@@ -104,7 +104,7 @@ def glabella(ground: SkinGround) -> list[CreaseSet]:
     # Lines 0 and 1, half a gap from the middle; the gap opens upwards.
     gap = FROWN_GAP_MM + (0.09 + 0.04 * rng.standard_normal()) * np.clip(y - 22.0, -20.0, 26.0)
     phase = x / gap + 0.5
-    ends = 29.5 + 2.0 * rng.standard_normal(2)
+    ends = 31.0 + 1.5 * rng.standard_normal(2)
     high = ends[0] + (ends[1] - ends[0]) * smoothstep(x, -3.0, 3.0)
     mask = bump(y, 13.0, high, 5.0, 14.0) * (1.0 - smoothstep(np.abs(x), 0.65 * gap, 1.2 * gap))
     lines = patch.crease_set(GLABELLA, phase, y, mask)
