@@ -28,6 +28,7 @@ from .canonical import canonical_places
 from .crease_ground import SkinGround
 from .crease_set import CreaseSet, PhotoEvidence
 from .line_lock import LockSettings
+from .lip_relief import lip_relief
 from .mechanics import lay_out_creases
 from .mesoscopic import MesoscopicSettings
 from .pores import PoreSettings, pores
@@ -112,8 +113,9 @@ def make_detail(inputs: DetailInputs, settings: DetailSettings | None = None, th
         )  # fmt: skip
         found = masks.result()
         relief = _relief(ground, sets, evidence, found, inputs, settings)
+        fine = porous.result() + lip_relief(ground, sets, evidence.roughness)
         return DetailMaps(
-            relief.static, porous.result(), relief.dynamic, relief.compressed, relief.stretched,
+            relief.static, fine, relief.dynamic, relief.compressed, relief.stretched,
             found.activation, ground.weights, found.tension, found.regions,
             {**_record(evidence, inputs, settings), **relief.record},
         )  # fmt: skip
