@@ -38,9 +38,11 @@ from .engine_sets import (
     SETS,
     Plan,
     Samples,
+    balanced,
     fit_weights,
     intensities,
     plan_sets,
+    reach_of_blendshapes,
     region_products,
     samples,
     set_maps,
@@ -74,6 +76,7 @@ class EngineDetail(NamedTuple):
     masks     (15, M, M) uint8, ENGINE_REGIONS
     plan      keys and weights of the sets
     pair      (2, 15, 52) weights of PAIR on every region
+    frame     of the head at rest
     fidelity  name of a key expression -> error of the sets there, relative to its wrinkles' RMS; "all": of all 19
     """
 
@@ -81,6 +84,7 @@ class EngineDetail(NamedTuple):
     masks: NDArray[np.uint8]
     plan: Plan
     pair: Float64
+    frame: SlopeFrame
     fidelity: dict[str, float]
 
 
@@ -109,17 +113,17 @@ def pack_detail(
     """
     masks = engine_masks(topology, detail.regions)
     over_map = at_size(masks, detail.size)
+    frame = slope_frame(topology, neutral, uv_sampler(topology, "skin", detail.size))
     drawn = samples(detail.key_weights)
     places = _places(topology, at_size(masks, topology.lattice_size))
-    shown = shown_in_regions(
-        places.of_vertices(detail.activation), detail.key_weights, places.masks, places.of_maps(detail.dynamic**2),
-        drawn.alpha, onset,
-    )  # fmt: skip
-    plan = plan_sets(region_products(detail.dynamic, over_map), shown, drawn)
+    activation, energy = places.of_vertices(detail.activation), places.of_maps(detail.dynamic**2)
+    shown = shown_in_regions(activation, detail.key_weights, places.masks, energy, drawn.alpha, onset)
+    reach = reach_of_blendshapes(activation, places.masks, energy)
+    plan = plan_sets(_products(detail.dynamic, over_map, frame), shown, drawn, reach)
     sets = set_maps(detail.dynamic, over_map, plan, detail.key_weights)
     pair, weights = _pair(detail, topology, neutral, blendshapes, places, onset)
     heights = {"neutral": detail.static + detail.pores, **dict(zip(SET_NAMES, sets, strict=True)), **pair}
-    return EngineDetail(heights, masks, plan, weights, _fidelity(detail, sets, over_map, plan))
+    return EngineDetail(heights, masks, plan, weights, frame, _fidelity(detail, sets, over_map, plan))
 
 
 def write_engine_detail(
@@ -133,10 +137,9 @@ def write_engine_detail(
     """
     chosen = settings or EngineSettings()
     packed = pack_detail(detail, topology, neutral, blendshapes, chosen.onset)
-    frame = slope_frame(topology, neutral, uv_sampler(topology, "skin", detail.size))
     written = []
     for name, height in packed.heights.items():
-        written += _write_map(folder, f"{stem}_{name}", height, frame, chosen)
+        written += _write_map(folder, f"{stem}_{name}", height, packed.frame, chosen)
     padded = np.zeros((-len(packed.masks) % 4, *packed.masks.shape[1:]), np.uint8)
     channels = np.concatenate([packed.masks, padded])
     for number in range(len(channels) // 4):
@@ -151,6 +154,13 @@ def write_engine_detail(
         path.write_text(recipe(engine, stem, chosen.green_down), encoding="utf-8")
         written.append(path)
     return EngineFiles(tuple(written), packed.fidelity["all"])
+
+
+def _products(dynamic: Float32, masks: Float32, frame: SlopeFrame) -> Float64:
+    """What the key expressions have in common over each region, in depth and in slope."""
+    slopes = np.stack([frame.slopes(values) for values in dynamic], 1)
+    sloping = region_products(slopes[0], masks) + region_products(slopes[1], masks)
+    return balanced(region_products(dynamic, masks), sloping)
 
 
 class _Places(NamedTuple):
@@ -194,6 +204,7 @@ def _pair(
     alpha = np.concatenate([detail.key_weights, np.eye(len(blendshapes))])
     drawn = Samples(alpha, np.where(np.arange(len(alpha)) < KEYS, drawn.share[0], 1.0))
     sampler = uv_sampler(topology, "skin", detail.size)
+    activation = places.of_vertices(detail.activation)
     maps, weights = {}, np.zeros((len(PAIR), len(places.masks), alpha.shape[1]))
     for number, (name, values, tension) in enumerate(
         zip(PAIR, (detail.compressed, detail.stretched), parts, strict=True)
@@ -204,7 +215,9 @@ def _pair(
         top, now = places.of_vertices(strongest[None])[0], places.of_vertices(tension)
         shared = places.masks * energy * top
         wanted = (now @ shared.T) / np.maximum(shared @ top, 1e-9)
-        weights[number] = fit_weights(drawn, np.clip(wanted, 0.0, 1.0))
+        reach = reach_of_blendshapes(activation, places.masks, energy[None])
+        for region, amount in enumerate(np.clip(wanted, 0.0, 1.0).T):
+            weights[number, region] = fit_weights(drawn, amount[:, None], reach[region])[0]
     return maps, weights
 
 

@@ -9,6 +9,7 @@ numbers a region suffice for most of it. Four steps, each a small exact or least
 
 1. *Keys.* For every region the three key expressions from which all others can be mixed best: of all 969 triples
    the one with the smallest rest, weights not negative. So keys that occur together never share a set of a region.
+   Depth and slope count alike: light shows slopes, a silhouette depth.
 2. *Sets.* Which of the three becomes W_1, W_2 or W_3: a key expression is in the same set wherever that can be.
 3. *Weights.* c by non-negative least squares over samples of alpha: key expressions, every blendshape alone, and
    pairs. What each should show comes from the weight masks of FaceScape Eq. (8), averaged over the region.
@@ -32,13 +33,15 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 SETS = 3
-KEY_SHARE = 12.0
+KEY_SHARE = 24.0
 """How much more a key expression counts than any other sample when weights are fitted."""
 PAIRS = 160
 SEED = 4
 SMALLEST_WEIGHT = 0.01
 """Weights below this are left out: nobody would see them."""
-LOYALTY = 0.05
+LEAST_REACH = 0.03
+"""Mean activation of a region from which on a blendshape counts there: else a left brow would crease the right."""
+LOYALTY = 0.02
 """How far W stays with the chosen keys' own maps, beside a key expression that shows W in full."""
 ROWS = 128
 """Rows of a map that are solved at once."""
@@ -72,16 +75,22 @@ def samples(key_weights: Float64) -> Samples:
     return Samples(alpha, share)
 
 
-def region_products(dynamic: Float32, masks: Float32, step: int = 2) -> Float64:
-    """(R, 19, 19) products of the wrinkle maps (19, S, S) with each other, summed over each region of ``masks``
-    (R, S, S), every ``step``-th texel."""
-    maps = dynamic[:, ::step, ::step].reshape(KEYS, -1)
+def region_products(maps: Float32, masks: Float32, step: int = 2) -> Float64:
+    """(R, 19, 19) products of maps of the key expressions (19, S, S) with each other, summed over each region of
+    ``masks`` (R, S, S), every ``step``-th texel."""
+    flat = maps[:, ::step, ::step].reshape(KEYS, -1)
     result = np.zeros((len(masks), KEYS, KEYS))
     for region, mask in enumerate(masks[:, ::step, ::step].reshape(len(masks), -1)):
         inside = np.flatnonzero(mask)
-        part = maps[:, inside]
+        part = flat[:, inside]
         result[region] = (part * mask[inside] ** 2) @ part.T
     return result
+
+
+def balanced(*products: Float64) -> Float64:
+    """(R, 19, 19) sum of products of different maps, each counting as much as the others over all regions."""
+    sizes = [max(float(np.einsum("rkk->", part)), _NOTHING) for part in products]
+    return np.asarray(sum(part / size for part, size in zip(products, sizes, strict=True)))
 
 
 def shown_in_regions(
@@ -116,7 +125,17 @@ def shown_in_regions(
     return np.asarray(shown, np.float64)
 
 
-def plan_sets(products: Float64, shown: Float64, drawn: Samples) -> Plan:
+def reach_of_blendshapes(activation: Float32, masks: Float32, energy: Float32) -> NDArray[np.bool_]:
+    """(R, E): whether a blendshape moves the skin of a region where it wrinkles; no other may have weight there.
+
+    ``activation`` (E, P), ``masks`` (R, P), ``energy`` (19, P) as of ``shown_in_regions``.
+    """
+    place = masks * energy.sum(0)
+    mean = place @ activation.T / np.maximum(place.sum(1, keepdims=True), _NOTHING)
+    return np.asarray(mean > LEAST_REACH)
+
+
+def plan_sets(products: Float64, shown: Float64, drawn: Samples, reach: NDArray[np.bool_]) -> Plan:
     """Steps 1 to 3.
 
     Parameters
@@ -124,6 +143,7 @@ def plan_sets(products: Float64, shown: Float64, drawn: Samples) -> Plan:
     products : (R, 19, 19) ``region_products``
     shown : (n, R, 19) ``shown_in_regions`` of the samples
     drawn : those samples
+    reach : (R, E) ``reach_of_blendshapes``
     """
     chosen = [best_three(product) for product in products]
     energy = [np.diag(product) for product in products]
@@ -134,14 +154,17 @@ def plan_sets(products: Float64, shown: Float64, drawn: Samples) -> Plan:
             continue
         mixed = mixtures(product, order[None] - 1)[0]
         mixed /= np.maximum(mixed.max(0), 1.0)  # so that no expression asks for more than all of a set
-        weights[:, region] = fit_weights(drawn, shown[:, region] @ mixed)
+        weights[:, region] = fit_weights(drawn, shown[:, region] @ mixed, reach[region])
     return Plan(keys, weights)
 
 
-def fit_weights(drawn: Samples, wanted: Float64) -> Float64:
-    """(s, E): non-negative weights of the blendshapes whose sums come nearest to ``wanted`` (n, s)."""
+def fit_weights(drawn: Samples, wanted: Float64, reach: NDArray[np.bool_]) -> Float64:
+    """(s, E): weights of the blendshapes whose sums come nearest to ``wanted`` (n, s); not negative, and 0 beyond
+    their ``reach`` (E,)."""
     root = np.sqrt(drawn.share)
-    solved = np.array([nnls(drawn.alpha * root[:, None], column * root)[0] for column in wanted.T])
+    solved = np.zeros((wanted.shape[1], len(reach)))
+    for row, column in zip(solved, wanted.T, strict=True):
+        row[reach] = nnls(drawn.alpha[:, reach] * root[:, None], column * root)[0]
     return np.where(solved < SMALLEST_WEIGHT, 0.0, solved)
 
 
