@@ -132,7 +132,8 @@ class DisplacementNetwork(nn.Module):
         else:
             motion = self.motion(keys)[None, :, :, None, None].expand(batch, -1, -1, -1, -1)
         through, straight = motion.split([self.settings.gain_width, self.settings.patterns], 2)
-        gains = self.gain((place + through).flatten(0, 1)).reshape(straight.shape) + straight
+        gains = self.gain((place + through).flatten(0, 1))
+        gains = gains.reshape(batch, count, *gains.shape[1:]) + straight
         return shown[:, 0], shown[:, 1:], torch.cat([gains[:, :1], gains[:, 1:] - gains[:, :1]], 1)
 
     def _position(self, texture: Tensor, corner: Sequence[tuple[int, int]] | None) -> Tensor:

@@ -35,6 +35,7 @@ class TrainSettings:
     patterns: int = _flag(8, "line patterns that the generator may combine at a texel")
     width: int = _flag(32, "channels of the generator's first level; the others follow 2:3:4:6")
     without: str = _flag("", f"ablation: leave out one input, {' or '.join(WITHOUT)}")
+    start: str = _flag("", "checkpoint of another training whose network this one starts from")
     seed: int = _flag(0, "of the network's first weights and of the crops")
     report: int = _flag(50, "steps between two lines of the log")
     evaluate: int = _flag(1000, "steps between two measurements on held-out heads")

@@ -217,14 +217,13 @@ def _skin(
 def _stubble(features: RestFeatures, lattice: SmoothLattice, rng: np.random.Generator) -> Float32:
     """(S, S) dark dots and short strokes on jaw and upper lip."""
     size, place = lattice.size, features.position
-    low = np.clip((rng.uniform(-48.0, -34.0) - place[:, 1]) / 12.0, 0, 1) * np.clip(
-        (place[:, 2] + 60.0) / 25.0, 0, 1
-    )
-    beard = lattice.image((low * np.clip(-features.lip / 3.0, 0, 1)).astype(np.float32))
+    low = np.clip((rng.uniform(-48.0, -34.0) - place[:, 1]) / 12.0, 0, 1)
+    front = np.clip((place[:, 2] + 60.0) / 25.0, 0, 1)
+    beard = lattice.image((low * front * np.clip(-features.lip / 3.0, 0, 1)).astype(np.float32))
     dots = rng.standard_normal((size, size)).astype(np.float32)
     dots = np.asarray(cv2.GaussianBlur(dots, (0, 0), 0.7, sigmaY=rng.uniform(0.7, 1.6)), np.float32)
     dark = np.clip(dots / dots.std(), 0.0, None) * np.float32(rng.uniform(0.05, 0.35))
-    return dark * np.clip(beard, 0.0, 1.0)
+    return np.asarray(dark * np.clip(beard, 0.0, 1.0), np.float32)
 
 
 def _add_spots(pigment: Float32, rng: np.random.Generator, most: int, scale: float) -> None:

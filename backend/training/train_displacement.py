@@ -87,6 +87,8 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         if (out / CHECKPOINT).is_file():
             self._resume()
+        elif settings.start:
+            self._start_from(Path(settings.start))
 
     def run(self) -> None:
         """Train until all steps are done."""
@@ -220,6 +222,13 @@ class Trainer:
         beside = self.out / f"{CHECKPOINT}.part"
         torch.save(state, beside)
         beside.replace(self.out / CHECKPOINT)
+
+    def _start_from(self, path: Path) -> None:
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+        except (OSError, RuntimeError, KeyError, TypeError) as error:
+            raise ModelFileInvalid(f"{path} holds no network that this training could start from.") from error
 
     def _resume(self) -> None:
         state = torch.load(self.out / CHECKPOINT, map_location=self.device, weights_only=True)
