@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from facewright.displacement.crease_set import PhotoEvidence
-from facewright.displacement.pores import pores
+from facewright.displacement.pores import pore_layout, pores
 from facewright.errors import TopologyMismatch
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
@@ -94,11 +94,15 @@ def test_pores_keep_their_distance(model: FaceModel, neutral: np.ndarray, made: 
 
 def test_seed_size_and_skin(model: FaceModel, neutral: np.ndarray, made: np.ndarray) -> None:
     np.testing.assert_array_equal(pores(model.topology, neutral, SIZE, seed=1), made)
+    thrown = pore_layout(model.topology, neutral, 1)
+    np.testing.assert_array_equal(pores(model.topology, neutral, SIZE, seed=1, layout=thrown), made)
+    old = pores(model.topology, neutral, SIZE, seed=1, age=1.2, layout=thrown)
     other = pores(model.topology, neutral, SIZE, seed=2)
     face = inside(model, "narrow_face") & ~inside(model, "lids_left", "lids_right", "lips")
     assert abs(np.corrcoef(other[face], made[face])[0, 1]) < 0.1
     rough = pores(model.topology, neutral, SIZE, seed=1, roughness=1.4)
     np.testing.assert_allclose(rough, 1.4 * made, atol=1e-6)
+    assert old[face].std() > 1.1 * made[face].std()
     # The same pores at another size.
     fine = pores(model.topology, neutral, 2 * SIZE, seed=1)
     reduced = cv2.resize(fine, (SIZE, SIZE), interpolation=cv2.INTER_AREA)

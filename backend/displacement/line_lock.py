@@ -255,7 +255,9 @@ def _locked(
     spread /= np.abs(spread) + np.float32(1e-6)
     place = _blurred(place * sure + spread * (1.0 - sure), 0.7 * sigma)
     real, imaginary = _enlarged(place.real, shape), _enlarged(place.imag, shape)
-    shift: Float32 = -np.arctan2(imaginary, real) / np.float32(2.0 * np.pi)
+    straight = _enlarged(_unfolded(lines, 1.5 / np.sqrt(wave.area_mm2)), shape).clip(0.0, 1.0)
+    trust = trust * straight
+    shift: Float32 = -np.arctan2(imaginary, real) / np.float32(2.0 * np.pi) * straight
     return LockedLines(shift, depth, trust)
 
 
@@ -263,6 +265,17 @@ def _coarse_crop(lines: CreaseSet, values: Float32) -> tuple[slice, slice]:
     """Where coarse ``values`` of a set lie in a coarse map."""
     first, left = lines.rows.start // COARSE, lines.columns.start // COARSE
     return slice(first, first + values.shape[0]), slice(left, left + values.shape[1])
+
+
+def _unfolded(lines: CreaseSet, sigma: float) -> Float32:
+    """(h', w') 0..1: 0 where the phase turns round, as between frown lines that are counted from the middle.
+
+    Lines on both sides of such a place are shifted by their own amounts, and would not meet.
+    """
+    x, y = _slopes(lines.phase)
+    length = np.maximum(np.hypot(x, y), np.float32(1e-9))
+    mean = [cv2.GaussianBlur(np.asarray(v / length, np.float32), (0, 0), sigma) for v in (x, y)]
+    return smoothstep(np.hypot(*mean), 0.4, 0.8)
 
 
 def both_sides(name: str) -> str:

@@ -37,6 +37,8 @@ class MesoscopicSettings:
     stands_out     strength over the typical one, between which relief is believed
     typical        log luminance that the typical strength has at least: no form is fitted better
     bright         share of what is brighter than its surroundings: a ridge is wider than a valley
+    lips_mm        distance from the lips' slit between which relief is believed: round the mouth's corners light
+                   and form change too much within a few mm
     squeezed       compression by the photo's own expression between which relief is taken for dynamic
     """
 
@@ -49,7 +51,8 @@ class MesoscopicSettings:
     coherent: tuple[float, float] = (0.12, 0.4)
     stands_out: tuple[float, float] = (1.5, 3.0)
     typical: float = 0.015
-    bright: float = 0.5
+    bright: float = 0.33
+    lips_mm: tuple[float, float] = (8.0, 16.0)
     squeezed: tuple[float, float] = (0.03, 0.10)
 
 
@@ -109,6 +112,8 @@ def mesoscopic_relief(
     known = reduced(np.ascontiguousarray(lines_mm[crop]))
     around = np.sqrt(cv2.GaussianBlur(known * known, (0, 0), settings.direction_mm / texel_mm))
     depth *= trust / (1.0 + (around / np.float32(0.02)) ** 2)
+    lip_mm = ground.frame.texels_of_vertices(ground.frame.lip_mm, *crop, size)
+    depth *= smoothstep(reduced(lip_mm), *settings.lips_mm)
     depth *= 1.0 - smoothstep(reduced(squeezed(ground, expression, crop)), *settings.squeezed)
     whole = cv2.resize(depth, (width, height), interpolation=cv2.INTER_CUBIC)
     result[crop] = np.where(evidence.trust[crop] > 0.0, whole, 0.0)

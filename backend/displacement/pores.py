@@ -65,15 +65,33 @@ class PoreSettings:
     unevenness: tuple[tuple[float, float], ...] = field(default=((1.1, 0.006), (2.3, 0.007), (5.0, 0.009)))
 
 
-class _Pores(NamedTuple):
-    """(n,) u and v of each pore in 0..1, size (about 1), depth_mm, and (n, 3) its metric: squared mm along u, along
-    both, along v, per squared unit of the UV square."""
+class PoreLayout(NamedTuple):
+    """Where a head's pores are, whatever its age.
 
+    porous     (V,) how porous the skin is
+    u, v       (n,) place of each pore in 0..1
+    size       (n,) relative to the average
+    here       (n,) how porous the skin is at its place
+    metric     (n, 3) squared mm along u, along both, along v, per squared unit of the UV square
+    """
+
+    porous: Float64
     u: Float64
     v: Float64
     size: Float64
-    depth_mm: Float64
+    here: Float64
     metric: Float64
+
+
+def pore_layout(
+    topology: Topology, neutral: Float64, seed: int = 0, settings: PoreSettings | None = None
+) -> PoreLayout:
+    """Throw the pores: half of the work of ``pores``, and all that needs neither photo nor age.
+
+    Parameters and errors as of ``pores``.
+    """
+    porous = _porosity(topology, neutral)
+    return _throw(lattice_cells(topology), neutral, porous, np.random.default_rng(seed), settings or PoreSettings())
 
 
 def pores(
@@ -86,6 +104,7 @@ def pores(
     age: float = 0.45,
     evidence: PhotoEvidence | None = None,
     settings: PoreSettings | None = None,
+    layout: PoreLayout | None = None,
 ) -> Float32:
     """Pores, furrows between the skin's cells and small unevenness.
 
@@ -99,6 +118,7 @@ def pores(
     age : 0 to 1.3; older skin has wider pores and deeper furrows
     evidence : of the photo; what it resolves is not repeated where it is trusted
     settings : PoreSettings
+    layout : of ``pore_layout`` with the same topology, head, seed and settings, where it has been made already
 
     Returns
     -------
@@ -107,12 +127,11 @@ def pores(
     Raises TopologyMismatch where the skin is not a lattice.
     """
     settings = settings or PoreSettings()
-    cells = lattice_cells(topology)
+    layout = layout or pore_layout(topology, neutral, seed, settings)
     sampler = uv_sampler(topology, "skin", size)
-    porous = _porosity(topology, neutral)
-    random = np.random.default_rng(seed)
-    relief = _pits(_throw(cells, neutral, porous, random, settings, age), size, settings.radius_mm)
-    relief += _between(sampler, neutral, porous, random, settings, age, evidence)
+    porous = layout.porous
+    relief = _pits(layout, size, settings, age)
+    relief += _between(sampler, neutral, porous, np.random.default_rng([seed, 1]), settings, age, evidence)
     # The mean of the pits is no relief: the skin itself is where their average is.
     weight = sampler.image(np.minimum(porous, 1.0))
     local = cv2.resize(relief, (size // 8, size // 8), interpolation=cv2.INTER_AREA)
@@ -155,8 +174,7 @@ def _throw(
     porous: Float64,
     random: np.random.Generator,
     settings: PoreSettings,
-    age: float,
-) -> _Pores:
+) -> PoreLayout:
     """Pores on the surface, no two nearer than the spacing, as many as fit."""
     quads = cells.reshape(-1, 4)
     count = len(cells)
@@ -183,11 +201,10 @@ def _throw(
     chosen = _independent(points, settings.spacing_mm)
     cell, place, weights = cell[chosen], place[chosen], weights[chosen]
     here = np.einsum("nk,nk->n", weights, porous[quads[cell]])
-    size = np.exp(settings.size_spread * random.standard_normal(len(cell))) * (0.75 + 0.5 * age)
-    depth = np.minimum(settings.depth_mm * here * np.sqrt(size), settings.deepest_mm)
+    size = np.exp(settings.size_spread * random.standard_normal(len(cell)))
     metric = np.stack([(along**2).sum(1), (along * across).sum(1), (across**2).sum(1)], axis=1)[cell] * count**2
     row, column = cell // count, cell % count
-    return _Pores((column + place[:, 0]) / count, (row + place[:, 1]) / count, size, depth, metric)
+    return PoreLayout(porous, (column + place[:, 0]) / count, (row + place[:, 1]) / count, size, here, metric)
 
 
 def _independent(points: Float64, spacing: float) -> NDArray[np.intp]:
@@ -209,11 +226,13 @@ def _independent(points: Float64, spacing: float) -> NDArray[np.intp]:
     return np.flatnonzero(kept)
 
 
-def _pits(thrown: _Pores, size: int, radius_mm: float) -> Float32:
+def _pits(thrown: PoreLayout, size: int, settings: PoreSettings, age: float) -> Float32:
     """(S, S) mm: a round pit for every pore, whatever the lattice's stretch at its place."""
+    wide = thrown.size * (0.75 + 0.5 * age)
+    depth = np.minimum(settings.depth_mm * thrown.here * np.sqrt(wide), settings.deepest_mm).astype(np.float32)
     x, y = thrown.u * size - 0.5, (1.0 - thrown.v) * size - 0.5
     column, row = np.round(x).astype(np.intp), np.round(y).astype(np.intp)
-    radius = radius_mm * np.sqrt(np.clip(thrown.size, 0.4, 1.8))
+    radius = settings.radius_mm * np.sqrt(np.clip(wide, 0.4, 1.8))
     # v runs up, rows run down: the mixed term changes its sign.
     metric = thrown.metric * [1.0, -1.0, 1.0] / (size * radius[:, None]) ** 2
     determinant = np.maximum(metric[:, 0] * metric[:, 2] - metric[:, 1] ** 2, 1e-9)
@@ -222,7 +241,6 @@ def _pits(thrown: _Pores, size: int, radius_mm: float) -> Float32:
     result = np.zeros(size * size)
     fx, fy = (column - x).astype(np.float32), (row - y).astype(np.float32)
     m0, m1, m2 = metric.astype(np.float32).T
-    depth = thrown.depth_mm.astype(np.float32)
     for dy in range(-limit, limit + 1):
         # One sum over the whole map for every row of offsets: it costs as much as hundreds of pores.
         texels, depths = [], []
