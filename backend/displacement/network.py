@@ -14,11 +14,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ..config import assets_dir
-from ..errors import ModelFileInvalid, reason_of
+from ..errors import ModelFileInvalid
+from .onnx_session import THREADS, open_network
 
 Float32 = NDArray[np.float32]
 
@@ -32,7 +32,6 @@ FINE_TEXELS, BROAD_TEXELS = 0.7, 14.0
 """Band of the texture that the network sees, as Gaussians' sigmas at 1024 texels: about 0.2 to 4 mm on the face."""
 CONTRAST = 8.0
 """What makes log contrast of lines in skin a number of order 1."""
-THREADS = 2
 
 
 def texture_channels(texture: NDArray[np.uint8], trust: NDArray[Any]) -> Float32:
@@ -94,7 +93,7 @@ def predict_key_maps(
     ------
     ModelFileInvalid where the network's file is missing or is none.
     """
-    session = _session(model or assets_dir() / FILE_NAME, threads)
+    session = open_network(model or assets_dir() / FILE_NAME, threads)
     size = int(session.get_inputs()[0].shape[-1])
     wanted = tuple(session.get_inputs()[1].shape)
     if deforming.shape != wanted:
@@ -138,16 +137,3 @@ def assemble(base: Float32, patterns: Float32, gains: Float32, threads: int = TH
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(len(gains))))
     return result
-
-
-def _session(path: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors have no other base in common
-        raise ModelFileInvalid(
-            f"The displacement network {path.name} cannot be read: {reason_of(error)}."
-        ) from error

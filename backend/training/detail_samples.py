@@ -33,6 +33,7 @@ from ..displacement.crease_ground import SkinGround
 from ..displacement.crease_set import CreaseSet, LockedLines
 from ..displacement.deforming_map import deforming_maps
 from ..displacement.lattice_frame import LatticeFrame
+from ..displacement.line_lock import both_sides
 from ..displacement.mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
 from ..displacement.network import deforming_size
 from ..displacement.pores import pores
@@ -162,16 +163,12 @@ def _with_gains(
     skin: SkinSettings, sets: Sequence[CreaseSet], rng: np.random.Generator, spread: float
 ) -> SkinSettings:
     """Skin of which one set folds more readily than another; the two sides of a face agree."""
-    stems = sorted({_stem(lines.name) for lines in sets})
+    stems = sorted({both_sides(lines.name) for lines in sets})
     factors = dict(zip(stems, np.exp(spread * rng.standard_normal(len(stems)))))
     return SkinSettings(
         skin.age, skin.thickness, skin.wavelength_factor, skin.roughness, skin.seed,
-        {lines.name: float(factors[_stem(lines.name)]) for lines in sets},
+        {lines.name: float(factors[both_sides(lines.name)]) for lines in sets},
     )  # fmt: skip
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix("_left").removesuffix("_right")
 
 
 def _lines_at_rest(
@@ -182,8 +179,8 @@ def _lines_at_rest(
     personal: dict[str, float] = {}
     result = {}
     for lines in sets:
-        likes = personal.setdefault(_stem(lines.name), float(np.exp(0.5 * rng.standard_normal())))
-        usual = resting_share(skin.age) * RESTING.get(_stem(lines.name), FINE_LINES_REST)
+        likes = personal.setdefault(both_sides(lines.name), float(np.exp(0.5 * rng.standard_normal())))
+        usual = resting_share(skin.age) * RESTING.get(both_sides(lines.name), FINE_LINES_REST)
         depth = share * likes * float(usual) * ground.settings.cap(lines.name, lines.style)
         depth = min(depth, 0.8 * lines.style.cap_mm)
         patches = rng.standard_normal((5, 5)).astype(np.float32)
