@@ -167,12 +167,15 @@ def reconstruct(
     ------
     FaceError : see errors.py; nothing has been written and nothing that existed has changed
     """
-    clock = _Clock(progress, cancel, bool(request.exports), request.detail != NO_DETAIL)
+    wanted = None if request.detail == NO_DETAIL else DetailSettings(
+        request.detail_size, request.detail, request.age_years
+    )  # fmt: skip
+    clock = _Clock(progress, cancel, bool(request.exports), wanted is not None)
     if request.exports:
         require_blender()
     may_replace = refuse_unless_bundle if request.overwrite else refuse_existing
     with whole_folder(request.output, may_replace) as folder:
-        record = _make(request, folder, clock)
+        record = _make(request, wanted, folder, clock)
     return ReconstructResult(
         request.output,
         record,
@@ -182,8 +185,10 @@ def reconstruct(
     )
 
 
-def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str, Any]:
-    """Write the whole bundle into ``folder`` and return its head.json."""
+def _make(
+    request: ReconstructRequest, wanted: DetailSettings | None, folder: Path, clock: _Clock
+) -> dict[str, Any]:
+    """Write the whole bundle into ``folder`` and return its head.json; ``wanted``: the detail, None for none."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         # The face model is read while the networks look at the photo.
         loading = pool.submit(load_face_model, request.model)
@@ -202,7 +207,7 @@ def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str,
         scale = estimate_scale(model, fit, chosen.face.iris)
         fit, head = _scaled(fit, model.head(fit.identity), scale.factor)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # What needs no textures is drawn and written while they are made.
+        # What needs no textures is drawn and written while they are made, and they are written during the detail.
         view = PhotoView(photo.pixels, fit.camera, fit.rotation, fit.translation_mm, fit.expression)
         settings = PreviewSettings(threads=request.threads)
         drawn = pool.submit(
@@ -216,16 +221,23 @@ def _make(request: ReconstructRequest, folder: Path, clock: _Clock) -> dict[str,
                 photo.pixels, fit, model.topology, head, chosen.face.landmarks, texture_settings, prepared=skin
             )
         skins = {material: getattr(textures, name) for material, name in MATERIAL_FILES.items()}
+        images = {name: getattr(textures, name) for name in TEXTURES}
         shown = pool.submit(lambda: finish_preview(drawn.result(), skins))
-        detail = _detail(request, clock, DetailInputs(
-            skin, head, model.blendshape_names, fit.expression, textures.albedo, _seed(photo, chosen)
-        ))  # fmt: skip
+        images_written = pool.submit(
+            lambda: write_images(folder, photo.pixels, images, shown.result(), request.threads)
+        )
+        detail = _Detail()
+        if wanted is not None:
+            inputs = DetailInputs(
+                skin, head, model.blendshape_names, fit.expression, textures.albedo, _seed(photo, chosen)
+            )
+            with clock.stage("detail"):
+                detail = _detail(inputs, wanted, request.threads)
         with clock.stage("preview"):
-            preview = shown.result()
+            shown.result()
         with clock.stage("write"):
-            images = {name: getattr(textures, name) for name in TEXTURES}
-            write_images(folder, photo.pixels, images, preview, request.threads)
             shape_written.result()
+            images_written.result()
             stages = {"fit": FitSettings(), "texture": texture_settings, **detail.settings}
             record = _record(request, photo, chosen, model, fit, focal_source, scale, textures, detail, stages)
             if detail.maps is not None:
@@ -256,17 +268,13 @@ class _Detail(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def _detail(request: ReconstructRequest, clock: _Clock, inputs: DetailInputs) -> _Detail:
+def _detail(inputs: DetailInputs, wanted: DetailSettings, threads: int) -> _Detail:
     """The detail that was asked for, as far as the head can have any."""
-    if request.detail == NO_DETAIL:
-        return _Detail()
-    with clock.stage("detail"):
-        if not has_canonical_places(inputs.photo.surface.topology):
-            return _Detail(warnings=(OTHER_TOPOLOGY,))
-        settings = DetailSettings(request.detail_size, request.detail, request.age_years)
-        maps = make_detail(inputs, settings, request.threads)
-        warnings = (AVERAGE_SKIN,) if maps.record["age"]["from"] == "average" else ()
-        return _Detail(maps, {"detail": settings}, warnings)
+    if not has_canonical_places(inputs.photo.surface.topology):
+        return _Detail(warnings=(OTHER_TOPOLOGY,))
+    maps = make_detail(inputs, wanted, threads)
+    warnings = (AVERAGE_SKIN,) if maps.record["age"]["from"] == "average" else ()
+    return _Detail(maps, {"detail": wanted}, warnings)
 
 
 def _seed(photo: Photo, chosen: _Chosen) -> int:

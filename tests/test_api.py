@@ -218,6 +218,15 @@ def test_cancel_leaves_nothing(tmp_path: Path, stage: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("wrong", [{"detail": "magic"}, {"detail_size": 1000}, {"age_years": -3.0}])
+def test_detail_that_there_is_not_is_refused_at_once(tmp_path: Path, wrong: dict[str, object]) -> None:
+    reached: list[str] = []
+    request = ReconstructRequest(tmp_path / "absent.png", tmp_path / "head", **wrong)
+    with pytest.raises(ValueError, match="no"):
+        reconstruct(request, lambda name, _: reached.append(name))
+    assert not reached
+
+
 # ------------------------------------------------------------------------------------------ faces
 
 
