@@ -200,7 +200,7 @@ def _pits(patch: Patch, pitch_mm: float, mask: Floats) -> Float32:
     pits = _scattered(places, 0.72 * pitch_mm, rng)
     waves = rng.normal(0.0, 2.0 * np.pi / (1.9 * pitch_mm), (3, 4, 3))
     turns = rng.uniform(0.0, 2.0 * np.pi, (3, 4))
-    bent = places + 0.075 * pitch_mm * np.stack(
+    bent = places + 0.045 * pitch_mm * np.stack(
         [np.sin(places @ wave.T + turn).sum(1) for wave, turn in zip(waves, turns, strict=True)], 1
     )
     deep = np.clip(rng.normal(0.9, 0.45, len(pits)), 0.1, 1.9)
