@@ -87,10 +87,12 @@ class CropSource:
         )
         texture = self._seen[index][:, rows, columns].astype(np.float32)
         texture[:2] *= np.float32(np.exp(rng.uniform(*np.log(CONTRAST))))
-        deforming = self._samples.raw(index, "deforming")[source][:, :, coarse[0], coarse[1]].astype(np.float32)
-        static = self._samples.raw(index, "static")[None, rows, columns]
-        dynamic = self._samples.raw(index, "dynamic")[:, rows, columns][source[1:] - 1]
-        truth = np.concatenate([static, dynamic]).astype(np.float32) * np.float32(STEP_MM)
+        # Key by key, so that of the files only the crop is read.
+        moves, maps = self._samples.raw(index, "deforming"), self._samples.raw(index, "dynamic")
+        deforming = np.stack([moves[key, :, coarse[0], coarse[1]] for key in source]).astype(np.float32)
+        static = self._samples.raw(index, "static")[rows, columns]
+        truth = np.stack([static, *(maps[key - 1, rows, columns] for key in source[1:])]).astype(np.float32)
+        truth *= np.float32(STEP_MM)
         if turned:
             texture, deforming, truth = (values[..., ::-1] for values in (texture, deforming, truth))
             deforming = deforming.copy()
