@@ -15,6 +15,11 @@ from pathlib import Path
 
 from ..config import PACKAGE_DIR
 from ..errors import Cancelled, FaceError, MissingDependency
+from .bundle import read_bundle
+from .detail_files import read_detail
+from .detail_masks import has_detail
+from .engine_detail import write_engine_detail
+from .engine_names import ENGINE_FOLDER
 
 ADDON = "blender_addon"
 POLL_SECONDS = 0.2
@@ -40,6 +45,8 @@ def require_blender() -> Path:
 
 def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[], bool]) -> None:
     """Write head.<kind> for every kind ("blend", "fbx", "glb") into the bundle in ``folder``.
+
+    Where the bundle has dynamic detail, its wrinkle maps for engines come with "fbx" and "glb".
 
     Raises
     ------
@@ -72,6 +79,20 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     for kind in kinds:
         if not (folder / f"head.{kind}").is_file():
             raise FaceError(f"Blender ended without writing head.{kind}.")
+    if not {"fbx", "glb"}.isdisjoint(kinds):
+        _write_wrinkle_maps(folder)
+
+
+def _write_wrinkle_maps(folder: Path) -> None:
+    """What FBX and glTF cannot hold of a bundle's detail, as maps and weights beside them."""
+    bundle = read_bundle(folder, verify=False)
+    if not has_detail(bundle.record):
+        return
+    (folder / ENGINE_FOLDER).mkdir()
+    head = bundle.head
+    write_engine_detail(
+        folder / ENGINE_FOLDER, "head", read_detail(folder), bundle.topology, head.neutral, head.blendshapes
+    )
 
 
 def _environment(user: str) -> dict[str, str]:

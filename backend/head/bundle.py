@@ -27,6 +27,7 @@ from ..errors import DAMAGED_NPZ, BundleInvalid, OutputUnwritable, reason_of
 from ..face_model.base import HeadGeometry
 from ..mesh.topology import MATERIALS, LandmarkEmbedding, Topology
 from .detail_masks import DETAIL_FILES, DETAIL_FOLDER, has_detail
+from .engine_names import ENGINE_FILES, ENGINE_FOLDER
 from .npz import npz_bytes, read_npz
 
 FORMAT = "facewright head bundle"
@@ -37,9 +38,9 @@ REQUIRED = (
     "geometry.npz", "fitted.obj", "fitted.mtl", "photo.jpg", "preview.png",
     *(f"textures/{name}.png" for name in TEXTURES),
 )  # fmt: skip
-EXPORTED = tuple(f"head.{kind}" for kind in EXPORTS)
+EXPORTED = (*(f"head.{kind}" for kind in EXPORTS), *ENGINE_FILES)
 OPTIONAL = (*DETAIL_FILES, *EXPORTED)
-FOLDERS = ("textures", DETAIL_FOLDER)
+FOLDERS = ("textures", DETAIL_FOLDER, ENGINE_FOLDER)
 MILLIMETRE_STEPS = 4096.0
 MAX_GEOMETRY_BYTES = 2**30  # what geometry.npz may claim to unpack to
 

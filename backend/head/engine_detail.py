@@ -31,11 +31,11 @@ from ..face_model.key_expressions import KEY_EXPRESSION_NAMES
 from ..mesh.geometry_image import lattice_cells
 from ..mesh.texel_map import uv_sampler
 from ..mesh.topology import Topology
+from .engine_names import MASK_IMAGES, NEUTRAL, PAIR, RECIPES, SET_NAMES, SETS, file_names
 from .engine_normals import SlopeFrame, encode_normals, slope_frame
 from .engine_recipes import recipe
 from .engine_regions import ENGINE_REGIONS, at_size, engine_masks
 from .engine_sets import (
-    SETS,
     Plan,
     Samples,
     balanced,
@@ -53,8 +53,6 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 STEP_MM, OFFSET = 0.00025, 32768
-PAIR = ("compressed", "stretched")
-SET_NAMES = tuple(f"wrinkle_{number}" for number in range(1, SETS + 1))
 CHANNELS = "RGBA"
 CELL_STEP = 2
 """Every second cell of the lattice is looked at where means over regions are taken."""
@@ -122,7 +120,7 @@ def pack_detail(
     plan = plan_sets(_products(detail.dynamic, over_map, frame), shown, drawn, reach)
     sets = set_maps(detail.dynamic, over_map, plan, detail.key_weights)
     pair, weights = _pair(detail, topology, neutral, blendshapes, places, onset)
-    heights = {"neutral": detail.static + detail.pores, **dict(zip(SET_NAMES, sets, strict=True)), **pair}
+    heights = {NEUTRAL: detail.static + detail.pores, **dict(zip(SET_NAMES, sets, strict=True)), **pair}
     return EngineDetail(heights, masks, plan, weights, frame, _fidelity(detail, sets, over_map, plan))
 
 
@@ -137,23 +135,19 @@ def write_engine_detail(
     """
     chosen = settings or EngineSettings()
     packed = pack_detail(detail, topology, neutral, blendshapes, chosen.onset)
-    written = []
     for name, height in packed.heights.items():
-        written += _write_map(folder, f"{stem}_{name}", height, packed.frame, chosen)
-    padded = np.zeros((-len(packed.masks) % 4, *packed.masks.shape[1:]), np.uint8)
-    channels = np.concatenate([packed.masks, padded])
-    for number in range(len(channels) // 4):
+        _write_map(folder, f"{stem}_{name}", height, packed.frame, chosen)
+    unused = np.zeros((4 * MASK_IMAGES - len(packed.masks), *packed.masks.shape[1:]), np.uint8)
+    channels = np.concatenate([packed.masks, unused])
+    for number in range(MASK_IMAGES):
         path = folder / f"{stem}_masks_{number + 1}.png"
         _write_png(path, np.moveaxis(channels[4 * number : 4 * number + 4], 0, -1))
-        written.append(path)
     table = folder / f"{stem}_detail.json"
     table.write_text(json.dumps(_table(stem, packed, detail.size, chosen), indent=1) + "\n", encoding="utf-8")
-    written.append(table)
-    for engine in ("Unreal", "Unity"):
+    for engine in RECIPES:
         path = folder / f"{engine}.md"
         path.write_text(recipe(engine, stem, chosen.green_down), encoding="utf-8")
-        written.append(path)
-    return EngineFiles(tuple(written), packed.fidelity["all"])
+    return EngineFiles(tuple(folder / name for name in file_names(stem)), packed.fidelity["all"])
 
 
 def _products(dynamic: Float32, masks: Float32, frame: SlopeFrame) -> Float64:
@@ -236,15 +230,13 @@ def _fidelity(detail: DetailMaps, sets: Float32, masks: Float32, plan: Plan) -> 
 
 def _write_map(
     folder: Path, stem: str, height: Float32, frame: SlopeFrame, settings: EngineSettings
-) -> list[Path]:
+) -> None:
     """One map as normals and as heights."""
     steps = np.rint(height * np.float32(1.0 / STEP_MM)) + OFFSET
     if not (steps.min() >= 0 and steps.max() <= 65535):
         raise ValueError(f"{stem} is deeper than {OFFSET * STEP_MM:.1f} mm, or no map at all")
-    normal, heights = folder / f"{stem}_normal.png", folder / f"{stem}_height.png"
-    _write_png(normal, encode_normals(frame.slopes(height), settings.green_down))
-    _write_png(heights, steps.astype(np.uint16))
-    return [normal, heights]
+    _write_png(folder / f"{stem}_normal.png", encode_normals(frame.slopes(height), settings.green_down))
+    _write_png(folder / f"{stem}_height.png", steps.astype(np.uint16))
 
 
 def _write_png(path: Path, pixels: NDArray[Any]) -> None:
@@ -270,7 +262,7 @@ def _table(stem: str, packed: EngineDetail, size: int, settings: EngineSettings)
             "uv": "the skin material's UV map; row 0 of every image is v = 1 with the origin bottom left",
             "normal": f"8 bit, linear, tangent space (MikkTSpace), n = 2 c / 255 - 1, green {green}",
             "height": {"millimetres": f"(value - {OFFSET}) * {STEP_MM}", "step_mm": STEP_MM, "offset": OFFSET},
-            "neutral": f"{stem}_neutral",
+            "neutral": f"{stem}_{NEUTRAL}",
         },
         "regions": [
             {"name": name, "mask": f"{stem}_masks_{index // 4 + 1}.png", "channel": CHANNELS[index % 4]}

@@ -28,11 +28,11 @@ from scipy.optimize import nnls
 
 from ..dynamic_detail.detail_maps import KEYS
 from ..dynamic_detail.weight_masks import weight_masks
+from .engine_names import SETS
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-SETS = 3
 KEY_SHARE = 24.0
 """How much more a key expression counts than any other sample when weights are fitted."""
 PAIRS = 160

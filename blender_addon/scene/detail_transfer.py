@@ -6,6 +6,8 @@ decide where its new wrinkles show.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from ..backend_door import FaceError
 from .detail_images import DETAIL_IMAGES, KEY_IMAGES, TENSION_IMAGE, detail_images, exchange, new_image, read_pixels
 
 STATIC, DYNAMIC = "STATIC", "DYNAMIC"
+POLE = 3.0**0.5 - 2.0  # of the cubic B-spline's inverse filter
+PAD = 12  # texels after which the filter has forgotten its start
+Floats = NDArray[np.float32]
 # Channels of the images that hold static detail; all others hold dynamic detail.
 _STATIC = {KEY_IMAGES[0]: (0,), TENSION_IMAGE: (2,)}
 _CHANNELS = {**dict.fromkeys(KEY_IMAGES, 4), TENSION_IMAGE: 3}
@@ -53,18 +58,45 @@ def _complete(head: bpy.types.Object) -> dict[str, bpy.types.Image]:
 
 
 def resized(pixels: NDArray[np.uint16], size: int) -> NDArray[np.uint16]:
-    """(S, S, C) values at ``size`` pixels a side: means of squares when smaller, linear in between when larger."""
-    now = len(pixels)
-    if now == size:
+    """(S, S, C) spline coefficients of maps as those of the maps at ``size`` texels a side.
+
+    The maps' values are averaged over squares when they get smaller, and linear in between when larger.
+    """
+    if len(pixels) == size:
         return pixels
+    values = _along_both(pixels.astype(np.float32), _spline_values)
+    values = _along_both(values, lambda rows: _resampled(rows, size))
+    stored = np.rint(_along_both(values, _spline_coefficients))
+    return np.clip(stored, 0, 65535).astype(np.uint16)
+
+
+def _along_both(values: Floats, way: Callable[[Floats], Floats]) -> Floats:
+    """Apply to the rows, then to the columns of (H, W, C)."""
+    down = way(values)
+    return way(down.transpose(1, 0, 2)).transpose(1, 0, 2)
+
+
+def _resampled(rows: Floats, size: int) -> Floats:
+    now = len(rows)
     if now % size == 0:
-        step = now // size
-        blocks = pixels.reshape(size, step, size, step, -1).astype(np.float32)
-        return np.rint(blocks.mean((1, 3))).astype(np.uint16)
+        return rows.reshape(size, now // size, *rows.shape[1:]).mean(1)
     places = np.clip((np.arange(size) + 0.5) * now / size - 0.5, 0.0, now - 1.0)
     low = np.minimum(places.astype(np.intp), now - 2)
-    share = (places - low).astype(np.float32)[:, None]
-    values = pixels.astype(np.float32)
-    values = values[low] * (1.0 - share[..., None]) + values[low + 1] * share[..., None]
-    values = values[:, low] * (1.0 - share) + values[:, low + 1] * share
-    return np.rint(values).astype(np.uint16)
+    share = (places - low).astype(np.float32)[:, None, None]
+    return rows[low] * (1.0 - share) + rows[low + 1] * share
+
+
+def _spline_values(rows: Floats) -> Floats:
+    """What a cubic B-spline with these coefficients is at whole numbers; the edge goes on beyond the edge."""
+    padded = np.concatenate([rows[:1], rows, rows[-1:]])
+    return (padded[:-2] + 4.0 * padded[1:-1] + padded[2:]) / 6.0
+
+
+def _spline_coefficients(rows: Floats) -> Floats:
+    """The inverse of ``_spline_values``: once down, once up the recursive filter of Unser (1999)."""
+    padded = np.concatenate([np.repeat(rows[:1], PAD, 0), rows, np.repeat(rows[-1:], PAD, 0)])
+    for k in range(1, len(padded)):  # the first is what a constant's would be
+        padded[k] = (1.0 - POLE) * padded[k] + POLE * padded[k - 1]
+    for k in range(len(padded) - 2, -1, -1):
+        padded[k] = (1.0 - POLE) * padded[k] + POLE * padded[k + 1]
+    return padded[PAD:-PAD]
