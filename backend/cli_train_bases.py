@@ -29,7 +29,8 @@ def add_train_bases(verbs: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verb.add_argument("--samples", type=Path, required=True, metavar="DIR", help="synthetic heads; see below")
+    verb.add_argument("--samples", type=Path, nargs="+", required=True, metavar="DIR",
+                      help="folders of synthetic heads; see below")
     verb.add_argument("--work", type=Path, required=True, metavar="DIR",
                       help="checkpoints, log, curves and report; a run that was stopped goes on from there")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="(default: the installed assets)")
@@ -51,7 +52,7 @@ def run_train_bases(options: argparse.Namespace, terminal: Terminal) -> None:
         import torch
     except ImportError as error:
         raise MissingDependency("Training needs torch: pip install 'facewright[train]'.") from error
-    from .training.train_bases import settings_of, train_from_folder
+    from .training.train_bases import settings_of, train_from_folders
 
     for name in ("size", "static_components", "dynamic_components", "batch", "threads"):
         value = getattr(options, name)
@@ -59,5 +60,5 @@ def run_train_bases(options: argparse.Namespace, terminal: Terminal) -> None:
             raise FaceError(f"--{name.replace('_', '-')} takes a number from 1, not {value}.")
     torch.set_num_threads(options.threads)
     out = options.output or assets_dir()
-    report = train_from_folder(options.samples, options.work, out, settings_of(options), terminal.progress)
+    report = train_from_folders(options.samples, options.work, out, settings_of(options), terminal.progress)
     terminal.result({"output": str(out), "report": report})

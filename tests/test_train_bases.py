@@ -23,6 +23,7 @@ from facewright.training.detail_bases import BasisSettings  # noqa: E402
 from facewright.training.detail_examples import (  # noqa: E402
     DetailExamples,
     examples_from,
+    joined,
     mirrored,
     mirrored_blendshapes,
     mirrored_keys,
@@ -124,6 +125,13 @@ def test_a_mirrored_head_swaps_sides_everywhere() -> None:
     np.testing.assert_array_equal(one.dynamic[0, left], people.dynamic[1, right][:, ::-1])
     # The list of key expressions is symmetric, so that the mirrored head performs the very same one.
     np.testing.assert_array_equal(one.expressions[0], people.expressions[1])
+
+
+def test_populations_are_joined_head_by_head() -> None:
+    both = joined([fields(2, 0), fields(3, 1)])
+    assert len(both.static) == len(both.expressions) == 5
+    np.testing.assert_array_equal(both.dynamic[2], fields(3, 1).dynamic[0])
+    np.testing.assert_array_equal(both.mask, fields(2).mask)
 
 
 def test_examples_of_real_synthetic_heads(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -71,6 +71,13 @@ def examples_from(
             progress("examples", (number + 1) / len(samples))
     columns = [np.stack(column) for column in zip(*rows)]
     return DetailExamples._make([*columns, detail_mask(topology, sampler)])
+
+
+def joined(populations: Sequence[DetailExamples]) -> DetailExamples:
+    """Several populations as one."""
+    first = populations[0]
+    columns = {name: [getattr(each, name) for each in populations] for name in first._fields if name != "mask"}
+    return first._replace(**{name: np.concatenate(column) for name, column in columns.items()})
 
 
 def detail_mask(topology: Topology, sampler: UvSampler) -> Float32:

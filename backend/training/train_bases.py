@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from ..displacement.sd_detail import BASES_FILE, DYNAMIC_FILE, STATIC_FILE
 from ..errors import FaceError
 from ..face_model.load import load_face_model
 from .detail_bases import BasisSettings, DynamicEnergies, held_energy, learn_basis, with_mirrored
-from .detail_examples import DetailExamples, examples_from, mirrored
+from .detail_examples import DetailExamples, examples_from, joined, mirrored
 from .detail_fit import (
     DynamicData,
     Log,
@@ -312,13 +312,14 @@ def _described(path: Path) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def train_from_folder(
-    samples: Path, work: Path, out: Path, settings: TrainBasesSettings, progress: Progress
+def train_from_folders(
+    folders: Sequence[Path], work: Path, out: Path, settings: TrainBasesSettings, progress: Progress
 ) -> dict[str, Any]:
-    """``train_bases`` on the training heads of a folder of samples (``detail_samples``)."""
+    """``train_bases`` on the training heads of folders of samples (``detail_samples``), of any size of maps."""
     topology = load_face_model(None).topology
-    examples = examples_from(open_samples(samples).part("train"), topology, settings.basis.size, progress)
-    return train_bases(examples, work, out, settings, progress)
+    populations = [open_samples(folder).part("train") for folder in folders]
+    examples = [examples_from(samples, topology, settings.basis.size, progress) for samples in populations]
+    return train_bases(joined(examples), work, out, settings, progress)
 
 
 def settings_of(options: argparse.Namespace) -> TrainBasesSettings:
