@@ -10,8 +10,9 @@ from pathlib import Path
 import bpy
 
 from blender_addon.backend_door import ARKIT_NAMES
-from blender_addon.heads import heads_in_file, parts_of, shape_keys
+from blender_addon.heads import heads_in_file, is_head, parts_of, shape_keys
 from blender_addon.job import session
+from blender_addon.scene.detail_change import lacks_detail
 
 WORKER_SCRIPTS = ("blender_addon/job/launch.py", "blender_addon/exporting/launch.py")
 WORKER_END_S = 20.0  # polite, then by force
@@ -67,6 +68,9 @@ def check_drivers() -> None:
             gone = False
             for variable in curve.driver.variables:
                 for target in variable.targets:
+                    if target.id is None and is_head(owner) and owner.data.shape_keys is None:
+                        gone = True  # all shape keys were deleted, and the detail's drivers with them
+                        continue
                     if target.id is None:
                         raise Broken(f"the driver of {where} has lost its target")
                     if owner in keys_of and target.id in keys_of and target.id != owner:
@@ -98,6 +102,7 @@ def check_complete(head: bpy.types.Object) -> None:
         "no camera" if parts.camera is None else "",
         f"no blendshape {', '.join(missing)}" if missing else "",
         "" if len(head.data.materials) else "no materials",
+        "detail that is not whole" if lacks_detail(head) else "",
     ]
     if any(problems):
         raise Broken(f"{head.name} after Rebuild: {'; '.join(filter(None, problems))}")

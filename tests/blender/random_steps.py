@@ -22,9 +22,13 @@ import numpy as np
 from random_checks import Broken, scene_state
 
 import blender_addon
+from blender_addon.backend_door import FaceError
+from blender_addon.detail_nodes import controls
+from blender_addon.detail_nodes.controls import detail_modifier
 from blender_addon.exporting.presets import PRESETS
 from blender_addon.heads import heads_of, parts_of, shape_keys
 from blender_addon.job import session
+from blender_addon.scene.detail_images import detail_images
 
 NAMES = ("Hero", "Ärger", "a.001", 'the "best" one', "x" * 60, "脸", "Head", "back\\slash", "jawOpen")
 
@@ -430,6 +434,59 @@ def overlay(walk: Walk) -> str | None:
     return operator(walk.random.choice(["look_through_photo", "show_seen"])) if choose_head(walk) else None
 
 
+def detail_control(walk: Walk) -> str | None:
+    """Set a control of the detail, key it, or bring all back."""
+    head = choose_head(walk)
+    modifier = detail_modifier(head) if head else None
+    if modifier is None or head.override_library is not None:
+        return operator("reset_detail") if head else None
+    if walk.random.random() < 0.2:
+        return operator("reset_detail")
+    control = walk.random.choice(controls.CONTROLS[:-1])
+    value = walk.random.uniform(control.minimum, control.maximum)
+    controls.set_control(modifier, control.key, value)
+    if walk.random.random() < 0.3:
+        head.keyframe_insert(controls.input_path(modifier, control.key), frame=walk.random.randint(1, 60))
+    return pushed(f"{control.key} of {head.name}'s detail to {controls.get_control(modifier, control.key)}")
+
+
+def detail_surface(walk: Walk) -> str | None:
+    head = choose_head(walk)
+    if head is None or detail_modifier(head) is None or head.override_library is not None:
+        return None
+    try:
+        head.facewright_head.displacement = walk.random.choice(["BUMP", "DISPLACEMENT"])
+    except FaceError as error:  # its material is gone
+        return f"detail as displacement of {head.name}: refused: {error}"
+    return pushed(f"detail of {head.name} as {head.facewright_head.displacement}")
+
+
+def transfer_detail(walk: Walk) -> str | None:
+    if choose_head(walk) is None:
+        return None
+    others = [head.session_uid for head in heads_of(bpy.context.scene)]
+    return operator(
+        "transfer_detail", part=walk.random.choice(["STATIC", "DYNAMIC"]), source=walk.random.choice([*others, 0])
+    )
+
+
+def delete_detail(walk: Walk) -> str | None:
+    """What Rebuild then has to bring back."""
+    head = choose_head(walk)
+    modifier = detail_modifier(head) if head else None
+    if modifier is None or head.override_library is not None or bpy.context.mode != "OBJECT":
+        return None
+    images = [*detail_images(head).values()]
+    whats = {
+        "modifier": lambda: head.modifiers.remove(modifier),
+        "a driver": lambda: head.driver_remove(controls.input_path(modifier, "browInnerUp")),
+        "an image": lambda: bpy.data.images.remove(walk.random.choice(images)) if images else None,
+    }
+    what = walk.random.choice(list(whats))
+    whats[what]()
+    return pushed(f"delete {what} of {head.name}'s detail")
+
+
 def export(walk: Walk) -> str | None:
     if choose_head(walk) is None:
         return None
@@ -448,6 +505,6 @@ STEPS: dict[Callable[[Walk], str | None], float] = {
     undo: 6, redo: 3.5, rename: 3, duplicate: 3.5, delete_part: 5, rebuild: 3, save: 2.5, reload: 2.5, append: 1.5,
     select: 2, mode: 2, new_scene: 0.7, sculpt: 1, restart_addon: 0.5, links: 4, key_expression: 3, expression: 3,
     slider: 2.5, keyframes: 3, auto_key: 0.7, pose_assets: 0.7, import_take: 2.5, set_size: 2, overlay: 2.5,
-    export: 0.8,
+    export: 0.8, detail_control: 3, detail_surface: 1, transfer_detail: 0.8, delete_detail: 1,
 }  # fmt: skip
 """Every step and how often it comes, relative to the others."""

@@ -27,6 +27,7 @@ from blender_addon.exporting import running
 from blender_addon.exporting.gather import gather
 from blender_addon.exporting.gather_detail import DetailIncomplete, save_detail
 from blender_addon.exporting.sample import Range
+from blender_addon.exporting.task import Settings, start
 from blender_addon.scene.build import HeadObjects, build_head
 from blender_addon.scene.detail_images import detail_images, new_image, read_pixels
 
@@ -77,11 +78,17 @@ def test_maps_lie_beside_the_file(ready: HeadObjects, tmp_path: Path) -> None:
     assert known and known <= set(ARKIT_NAMES)
 
 
-def test_without_the_option_there_are_none(ready: HeadObjects, tmp_path: Path) -> None:
-    path = str(tmp_path / "Anna.glb")
-    assert bpy.ops.facewright.export(filepath=path, preset="GLB", wrinkle_maps=False) == {"FINISHED"}
+def test_without_the_option_there_are_none(
+    empty: None, detailed: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user").mkdir()
+    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
+    head = build_head(detailed, bpy.context.scene.collection).head
+    settings = Settings("GLB", tmp_path / "Anna.glb", animation=Range.NONE, wrinkle_maps=False)
+    assert start([head], bpy.context.scene, settings).wait().lines()[1:] == [
+        "Not in the file: modifier Facewright Detail of Head"
+    ]
     assert {path.name for path in tmp_path.iterdir()} == {"Anna.glb", "Anna_textures", "user"}
-    assert running.last().lines()[1:] == ["Not in the file: modifier Facewright Detail of Head"]
 
 
 def test_what_is_gathered_is_what_the_scene_shows(ready: HeadObjects, person: Head, tmp_path: Path) -> None:

@@ -162,6 +162,24 @@ def pictured():
     return previews.has_pictures(addon("heads").active_head(bpy.context)) and not previews._waiting
 
 
+def detail():
+    """The controls of the active head's dynamic detail by key; None where it has none."""
+    controls = addon("detail_nodes.controls")
+    modifier = controls.detail_modifier(addon("heads").active_head(bpy.context))
+    return modifier and {key: round(float(value), 3) for key, value in controls.get_controls(modifier).items()}
+
+
+def detail_as():
+    """Whether renderers show the active head's detail as a bump or as displacement."""
+    return addon("heads").active_head(bpy.context).facewright_head.displacement
+
+
+def detail_keys():
+    """How many keyframes the active head's own action holds, which the detail's controls are keyed in."""
+    head = addon("heads").active_head(bpy.context)
+    return sum(len(curve.keyframe_points) for curve in addon("scene.curves").fcurves_of(head))
+
+
 def export_task():
     """How far the running export is; None where none runs."""
     task = addon("exporting.running").current()

@@ -249,6 +249,46 @@ def expressions(tour: Walk) -> None:
         blender.wait("not bpy.context.screen.is_animation_playing", 10)
 
 
+def detail(tour: Walk) -> None:
+    """Choose where wrinkles come from, change a control and key it, regions, the surface, and back to defaults."""
+    blender, sidebar, desktop = tour.blender, tour.sidebar, tour.desktop
+    with tour.step("dynamic detail"):
+        assert blender.ask("detail()"), "the head has no dynamic detail"
+        sidebar.find("Dynamic Detail")
+        sidebar.find("Blood Flow")
+    with tour.step("wrinkles by tension"):
+        sidebar.click("HiFace")
+        blender.wait("detail()['mode'] == 1", 10)
+        sidebar.click("FaceScape")
+        blender.wait("detail()['mode'] == 0", 10)
+    with tour.step("strength typed and keyed"):
+        box = sidebar.find("Strength")
+        field = (box.left + box.width + 60, box.centre[1])
+        desktop.click(*field)
+        desktop.click(*field)
+        desktop.key("ctrl+a")
+        desktop.type("1.5")
+        desktop.key("Return")
+        blender.wait("detail()['strength'] == 1.5", 10)
+        desktop.move(*field)
+        desktop.key("i")
+        blender.wait("detail_keys() == 1", 10)
+    with tour.step("regions"):
+        sidebar.click("Regions")
+        sidebar.find("Glabella")
+        sidebar.click("Regions")
+    with tour.step("surface moved"):
+        sidebar.click("Surface")
+        sidebar.click("Displacement")
+        blender.wait("detail_as() == 'DISPLACEMENT'", 20)
+        sidebar.click("Bump")
+        blender.wait("detail_as() == 'BUMP'", 20)
+        sidebar.click("Surface")
+    with tour.step("detail reset"):
+        sidebar.click("Reset to Defaults")
+        blender.wait("detail()['strength'] == 1", 10)
+
+
 def save_and_reload(tour: Walk) -> None:
     """Save the file by Blender's own keys, change something, open it again."""
     blender, desktop = tour.blender, tour.desktop
@@ -318,9 +358,9 @@ def export(tour: Walk) -> None:
 
 
 PARTS: tuple[Callable[[Walk], None], ...] = (
-    open_panel, choose_photo, reconstruct, result, expressions, take, export, save_and_reload,
+    open_panel, choose_photo, reconstruct, result, expressions, detail, take, export, save_and_reload,
 )  # fmt: skip
-NEED_A_HEAD = (result, expressions, take, export, save_and_reload)
+NEED_A_HEAD = (result, expressions, detail, take, export, save_and_reload)
 # What the README and the documentation show: step -> file.
 SHOWN = {
     "several faces": "faces.png",
@@ -328,6 +368,7 @@ SHOWN = {
     "reconstructed": "reconstructed.png",
     "compared with photo": "compared.png",
     "pictures of key expressions": "expressions.png",
+    "dynamic detail": "detail.png",
     "exported": "exported.png",
 }
 SHOWN_BYTES = 300_000
