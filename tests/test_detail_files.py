@@ -30,6 +30,7 @@ from facewright.head.detail_masks import (
     read_masks,
 )
 from facewright.head.npz import npz_bytes
+from scipy.ndimage import map_coordinates
 from small_head import small_bundle_record
 from test_bundle import write_small_bundle
 
@@ -87,11 +88,19 @@ def test_channels_of_the_images_are_in_the_documented_order(bundle: Path, detail
         blue_green_red_alpha = cv2.imread(str(bundle / name), cv2.IMREAD_UNCHANGED)
         assert blue_green_red_alpha.shape == (64, 64, 4) and blue_green_red_alpha.dtype == np.uint16
         for channel, place in enumerate((2, 1, 0, 3)):
-            millimetres = (blue_green_red_alpha[..., place].astype(float) - OFFSET) * STEP_MM
+            millimetres = through_cubic_filter(blue_green_red_alpha[..., place])
             np.testing.assert_allclose(millimetres, maps[4 * number + channel], atol=0.5 * STEP_MM + 1e-6)
     compressed = cv2.imread(str(bundle / TENSION_IMAGE), cv2.IMREAD_UNCHANGED)[..., 2]
-    at_unit = (compressed.astype(float) - OFFSET) * STEP_MM
+    at_unit = through_cubic_filter(compressed)
     np.testing.assert_allclose(at_unit, TENSION_UNIT * detail.compressed, atol=0.5 * STEP_MM + 1e-6)
+
+
+def through_cubic_filter(stored: np.ndarray) -> np.ndarray:
+    """(S, S) mm that a cubic B-spline filter shows of one channel at its texels' centres."""
+    size = len(stored)
+    places = np.mgrid[:size, :size].astype(float)
+    steps = map_coordinates(stored.astype(float) - OFFSET, places, order=3, prefilter=False, mode="nearest")
+    return steps * STEP_MM
 
 
 def test_masks_say_what_blender_needs(bundle: Path, detail: DetailMaps) -> None:

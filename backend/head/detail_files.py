@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamic_detail.detail_maps import KEYS, DetailMaps
+from ..dynamic_detail.spline_maps import spline_coefficients, spline_values
 from ..errors import BundleInvalid
 from .bundle import read_record
 from .detail_masks import (
@@ -76,9 +77,9 @@ def read_detail(folder: Path) -> DetailMaps:
     for number, name in enumerate(KEY_IMAGES):
         channels = _read_image(folder / name, size, CHANNELS)
         for target, channel in zip(targets[CHANNELS * number :], np.moveaxis(channels, 2, 0), strict=False):
-            target[:] = _millimetres(channel)
+            target[:] = map_of(channel)
     compressed, stretched, pores = (
-        _millimetres(channel) for channel in np.moveaxis(_read_image(folder / TENSION_IMAGE, size, 3), 2, 0)
+        map_of(channel) for channel in np.moveaxis(_read_image(folder / TENSION_IMAGE, size, 3), 2, 0)
     )
     unit = np.float32(TENSION_UNIT)
     return DetailMaps(
@@ -96,12 +97,13 @@ def stored_values(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     return (steps + OFFSET).astype(np.uint16)
 
 
-def _millimetres(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
-    return (stored.astype(np.float32) - OFFSET) * np.float32(STEP_MM)
+def map_of(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """(S, S) mm of one channel (S, S) of an image."""
+    return spline_values((stored.astype(np.float32) - OFFSET) * np.float32(STEP_MM))
 
 
 def _write_image(path: Path, maps: list[NDArray[np.float32]]) -> None:
-    stored = np.stack([stored_values(values) for values in maps], axis=-1)
+    stored = np.stack([stored_values(spline_coefficients(values)) for values in maps], axis=-1)
     # OpenCV's order is blue, green, red, alpha. Encoded in memory: imwrite does not tell a full disk from success.
     swap = cv2.COLOR_RGBA2BGRA if len(maps) == CHANNELS else cv2.COLOR_RGB2BGR
     done, encoded = cv2.imencode(".png", cv2.cvtColor(stored, swap), PNG_OPTIONS)

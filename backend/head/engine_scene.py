@@ -19,7 +19,8 @@ from ..dynamic_detail.tension import key_tension, skin_edges
 from ..errors import BundleInvalid, TopologyMismatch
 from ..mesh.texel_map import lattice_map
 from ..mesh.topology import Topology
-from .detail_masks import OFFSET, STEP_MM, TENSION_UNIT
+from .detail_files import map_of
+from .detail_masks import TENSION_UNIT
 from .engine_detail import EngineFiles, EngineSettings, write_engine_detail
 from .npz import read_npz
 
@@ -88,8 +89,8 @@ def _shown(
     local = sampler.image(1.0 + (arrays["region_factors"] - 1.0) @ regions)
 
     def channel(number: int, factor: str) -> NDArray[np.float32]:
-        stored = pixels[number // 4, :, :, number % 4].astype(np.float32)
-        return np.asarray((stored - OFFSET) * np.float32(STEP_MM) * local * np.float32(arrays[factor]), np.float32)
+        values = map_of(pixels[number // 4, :, :, number % 4])
+        return np.asarray(values * local * np.float32(arrays[factor]), np.float32)
 
     dynamic = np.stack([channel(1 + key, "dynamic") for key in range(KEYS)])
     weights = key_weights()

@@ -50,8 +50,8 @@ def show_detail(material: bpy.types.Material, name: str, detail: HeadDetail) -> 
     output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
     link(displacement.outputs["Displacement"], output.inputs["Displacement"])
     material.displacement_method = "BUMP"
-    _insert_blood_flow(tree)
-    nodes.active = active  # the texture that plain shading shows
+    colour = _insert_blood_flow(tree)
+    nodes.active = active or colour  # the texture that plain shading shows
 
 
 def load_detail_image(path: Path, name: str) -> bpy.types.Image:
@@ -95,11 +95,11 @@ def _all_before(node: bpy.types.Node) -> list[bpy.types.Node]:
     return [node, *(other for each in before.values() for other in _all_before(each))]
 
 
-def _insert_blood_flow(tree: bpy.types.NodeTree) -> None:
-    """Put the blood flow between the skin's colour and what it goes to."""
+def _insert_blood_flow(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """Put the blood flow between the skin's colour and its shader; the node that the colour comes from."""
     shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
     if shader is None or not shader.inputs["Base Color"].is_linked:
-        return
+        return None
     colour = shader.inputs["Base Color"].links[0].from_socket
     node = tree.nodes.new("ShaderNodeGroup")
     node.node_tree, node.width = blood_flow_group(), 200
@@ -107,3 +107,4 @@ def _insert_blood_flow(tree: bpy.types.NodeTree) -> None:
     colour.node.location.x = min(colour.node.location.x, shader.location.x - 560)
     tree.links.new(colour, node.inputs["Color"])
     tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    return colour.node
