@@ -60,10 +60,18 @@ def export_glb(path: Path, objects: HeadObjects) -> None:
 
 
 def is_animated(objects: HeadObjects) -> bool:
-    """Whether the head's shape keys or bones carry an action, a driver or a strip to export."""
+    """Whether the head's shape keys or bones carry an action, a driver or a strip to export.
+
+    Drivers of modifiers, such as those of dynamic detail, move nothing that a file holds.
+    """
     owners = (objects.head.data.shape_keys, objects.head, objects.armature)
     data = [owner.animation_data for owner in owners if owner.animation_data is not None]
-    return any(entry.action is not None or len(entry.drivers) or len(entry.nla_tracks) for entry in data)
+    return any(
+        entry.action is not None
+        or len(entry.nla_tracks)
+        or any(not curve.data_path.startswith("modifiers[") for curve in entry.drivers)
+        for entry in data
+    )
 
 
 def _write(path: Path, write: Callable[[str], None]) -> None:
