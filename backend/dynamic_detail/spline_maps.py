@@ -18,7 +18,7 @@ KERNEL = np.array([1.0, 4.0, 1.0], np.float32) / 6.0
 
 
 def spline_coefficients(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, S) coefficients of the map ``values`` (S, S), for filters that repeat the texels at the edge beyond it."""
+    """(S, S) coefficients of the map ``values`` (S, S), for filters that repeat the edge beyond itself."""
     if not values.any():
         return values
     # "reflect" repeats the edge once and then turns back; the filter reaches no further than that.

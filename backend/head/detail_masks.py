@@ -8,8 +8,9 @@ Apart from ``detail_files`` because Blender reads this in its own process, where
                                       tension (19, V) f2 of the key expressions; key_weights (19, E) f8
 
 A channel's value stands for (value - OFFSET) * STEP_MM, which is not the map but its ``spline_coefficients``: shown
-through a cubic filter the map is smooth and right, shown through a linear one it is 30 % too rough. Compressed and stretched detail is what ``TENSION_UNIT``
-gives, a tension that skin has, and not what 1 would, which is centimetres.
+through a cubic filter the map is smooth and right, shown through a linear one its fine detail is too rough.
+Compressed and stretched detail is what ``TENSION_UNIT`` gives, a tension that skin has, and not what 1 would, which
+is centimetres.
 """
 
 from __future__ import annotations
