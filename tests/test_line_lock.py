@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.displacement.crease_set import CreaseSet, LockedLines, PhotoEvidence
-from facewright.displacement.line_lock import LockSettings, expected_depth, lock_lines
+from facewright.displacement.line_lock import expected_depth, lock_lines
+from facewright.displacement.line_wave import LockSettings
 from facewright.displacement.mechanics import crease_depths, dynamic_maps, locked_static
 from facewright.displacement.phase import profile
 from facewright.displacement.strain import expression_heads, key_strain

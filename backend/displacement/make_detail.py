@@ -27,7 +27,7 @@ from ..texture.skin_in_photo import SkinInPhoto
 from .canonical import canonical_places
 from .crease_ground import SkinGround
 from .crease_set import CreaseSet, PhotoEvidence
-from .line_lock import LockSettings
+from .line_wave import LockSettings
 from .lip_relief import lip_relief
 from .mechanics import lay_out_creases
 from .mesoscopic import MesoscopicSettings

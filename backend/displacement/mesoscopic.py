@@ -35,6 +35,7 @@ class MesoscopicSettings:
     along_mm       over which relief is averaged along it
     coherent       of the structure tensor, 0..1, between which relief is believed
     stands_out     strength over the typical one, between which relief is believed
+    long, length_mm   share of the surroundings, over a length, that stands out too, between which it is believed
     typical        log luminance that the typical strength has at least: no form is fitted better
     bright         share of what is brighter than its surroundings: a ridge is wider than a valley
     lips_mm        distance from the lips' slit between which relief is believed: round the mouth's corners light
@@ -50,6 +51,8 @@ class MesoscopicSettings:
     along_mm: float = 4.0
     coherent: tuple[float, float] = (0.12, 0.4)
     stands_out: tuple[float, float] = (1.5, 3.0)
+    long: tuple[float, float] = (0.14, 0.3)
+    length_mm: float = 4.0
     typical: float = 0.015
     bright: float = 0.33
     lips_mm: tuple[float, float] = (8.0, 16.0)
@@ -107,6 +110,10 @@ def mesoscopic_relief(
     typical = max(float(np.median(np.abs(line[believed]))) / 0.6745, settings.typical)
     line *= smoothstep(np.abs(line) / np.float32(typical), *settings.stands_out)
     line *= smoothstep(coherence, *settings.coherent)
+    # What is short is a spot or a hair.
+    strong = np.minimum(np.abs(line) / np.float32(settings.stands_out[0] * typical), np.float32(1.0))
+    reach = cv2.GaussianBlur(strong, (0, 0), settings.length_mm / texel_mm)
+    line *= smoothstep(np.asarray(reach, np.float32), *settings.long)
     line = np.where(line > 0.0, np.float32(settings.bright) * line, line)
     depth = np.float32(settings.limit_mm) * np.tanh(line * np.float32(settings.mm_per_shade / settings.limit_mm))
     known = reduced(np.ascontiguousarray(lines_mm[crop]))
@@ -116,6 +123,7 @@ def mesoscopic_relief(
     depth *= smoothstep(reduced(lip_mm), *settings.lips_mm)
     depth *= 1.0 - smoothstep(reduced(squeezed(ground, expression, crop)), *settings.squeezed)
     whole = cv2.resize(depth, (width, height), interpolation=cv2.INTER_CUBIC)
+    whole = cv2.GaussianBlur(whole, (0, 0), 1.5 * size / 1024)  # no steps of the coarser grid
     result[crop] = np.where(evidence.trust[crop] > 0.0, whole, 0.0)
     return result
 

@@ -14,7 +14,8 @@ from .crease_ground import SkinGround
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
 from .deforming_map import deforming_maps
 from .lattice_frame import LatticeFrame
-from .line_lock import LockSettings, lock_lines
+from .line_lock import lock_lines
+from .line_wave import LockSettings
 from .mechanics import crease_depths, dynamic_maps, locked_static
 from .mesoscopic import MesoscopicSettings, mesoscopic_relief
 from .network import deforming_size, predict_key_maps

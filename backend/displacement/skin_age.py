@@ -23,15 +23,13 @@ from numpy.typing import NDArray
 
 from .crease_ground import SkinGround, smoothstep
 from .crease_set import CreaseSet, PhotoEvidence
-from .line_lock import (
+from .line_lock import both_sides, calm_skin, expected_depth
+from .line_wave import (
     FUNDAMENTAL,
     LockSettings,
     along_lines,
     averaged_along,
-    both_sides,
-    calm_skin,
     coarse,
-    expected_depth,
     light_across,
     response,
     texel_mm_of,
