@@ -35,7 +35,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
-from facewright.displacement.crease_ground import SkinGround
+from facewright.displacement.crease_ground import SkinGround, slit_fade
 from facewright.displacement.crease_set import PhotoEvidence
 from facewright.displacement.lattice_frame import LatticeFrame
 from facewright.displacement.line_lock import lock_lines
@@ -50,6 +50,7 @@ from facewright.displacement.strain import expression_heads, key_strain
 from facewright.face_model.base import FaceModel, HeadGeometry
 from facewright.face_model.key_expressions import KEY_EXPRESSION_NAMES
 from facewright.face_model.load import load_face_model
+from facewright.mesh.texel_map import uv_sampler
 from facewright.training.detail_metrics import Agreement, agreement, texel_metric
 from facewright.training.detail_samples import PopulationSettings, make_samples
 from facewright.training.sample_store import DetailSample, open_samples
@@ -90,7 +91,13 @@ def nothing(head: Head) -> Float32:
 
 def network(head: Head) -> Float32:
     """The shipped network."""
-    return predict_key_maps(head.sample.texture, head.trust, head.sample.deforming)
+    return _predicted(head, None)
+
+
+def _predicted(head: Head, model: Path | None) -> Float32:
+    topology = head.model.topology
+    free = slit_fade(LatticeFrame.of(topology, head.geometry.neutral), uv_sampler(topology, "skin", head.size))
+    return predict_key_maps(head.sample.texture, head.trust, head.sample.deforming, model) * free
 
 
 def one_static_map(head: Head) -> Float32:
@@ -102,7 +109,7 @@ def one_static_map(head: Head) -> Float32:
 
 def without_deforming(head: Head) -> Float32:
     """One-hot expressions."""
-    return predict_key_maps(head.sample.texture, head.trust, head.sample.deforming, ABLATION)
+    return _predicted(head, ABLATION)
 
 
 def mechanics_and_photo(head: Head) -> Float32:

@@ -28,6 +28,7 @@ from scipy.interpolate import CubicSpline
 
 from ..errors import TopologyMismatch
 from ..face_model.key_expressions import key_expression_weights
+from ..mesh.texel_map import UvSampler
 from ..mesh.topology import Topology
 from .canonical import canonical_places
 from .crease_set import CreaseSet, CreaseStyle
@@ -58,6 +59,12 @@ def smoothstep(x: Floats, low: float | Floats, high: float | Floats) -> Float32:
     """0 below ``low``, 1 above ``high``, a smooth ramp between."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+def slit_fade(frame: LatticeFrame, sampler: UvSampler) -> Float32:
+    """(S, S) factor that keeps detail away from slits: 0 within SLIT_FREE_MM of lids' and lips' loops, 1 beyond
+    SLIT_FULL_MM. Crease sets have it in their masks; what networks say needs it."""
+    return smoothstep(sampler.image(np.minimum(frame.lid_mm, frame.lip_mm)), SLIT_FREE_MM, SLIT_FULL_MM)
 
 
 def bump(x: Floats, low: float | Floats, high: float | Floats, rise: float, fall: float) -> Float32:

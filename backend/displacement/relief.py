@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamic_detail.resample import resampled
+from ..mesh.texel_map import uv_sampler
 from ..mesh.topology import Topology
-from .crease_ground import SkinGround
+from .crease_ground import SkinGround, slit_fade
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
 from .deforming_map import deforming_maps
 from .lattice_frame import LatticeFrame
@@ -90,7 +91,8 @@ def network_relief(topology: Topology, ground: SkinGround, look: SkinLook, tensi
     heads = expression_heads(ground.neutral, ground.blendshapes, weights)
     moves = deforming_maps(LatticeFrame.of(topology, heads[0]), heads[1:], deforming_size())
     maps = predict_key_maps(look.texture, _trust(look), moves)
-    static, *dynamic = (resampled(values, ground.size) for values in maps)
+    free = slit_fade(ground.frame, uv_sampler(topology, "skin", ground.size))
+    static, *dynamic = (resampled(values, ground.size) * free for values in maps)
     stacked = np.stack(dynamic)
     return Relief(static, stacked, *tension_maps(stacked, tension_images), {})
 

@@ -26,7 +26,7 @@ from ..dynamic_detail.tension import tension as vertex_tension
 from ..errors import ModelFileInvalid
 from ..mesh.texel_map import uv_sampler
 from ..mesh.topology import Topology
-from .crease_ground import SLIT_FREE_MM, SLIT_FULL_MM, smoothstep
+from .crease_ground import slit_fade
 from .detail_basis import DetailBasis, load_bases, resized
 from .lattice_frame import LatticeFrame
 from .network import TEXTURE_CHANNELS, texture_channels
@@ -193,8 +193,7 @@ def sd_detail(
     maps = trained.maps(texture, trust, of_photo, expressions, images)
     frame = LatticeFrame.of(topology, neutral)
     # Upsampling spreads the bases' texels, of about a millimetre, over the slits.
-    beside = sampler.image(np.minimum(frame.lid_mm, frame.lip_mm))
-    free = smoothstep(beside, SLIT_FREE_MM, SLIT_FULL_MM)
+    free = slit_fade(frame, sampler)
     return SdMaps(*(each * free for each in maps))
 
 
