@@ -85,6 +85,7 @@ class SkinGround:
     size       S of the maps
     settings   the person's skin
     noise      of this person
+    neutral, blendshapes   (V, 3) mm and (E, V, 3) mm, the head itself
     """
 
     frame: LatticeFrame

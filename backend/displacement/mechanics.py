@@ -134,10 +134,10 @@ def _spread(ground: SkinGround, lines: CreaseSet, area: tuple[slice, slice], pro
     return np.ascontiguousarray(np.moveaxis(smooth, 2, 0))
 
 
-def line_relief(lines: CreaseSet, locked: LockedLines | None = None, settings_cap: float | None = None) -> Float32:
+def line_relief(lines: CreaseSet, locked: LockedLines | None = None, cap_mm: float | None = None) -> Float32:
     """(h, w) height of a set of depth 1 mm: profile, mask and variation; moved to where the photo shows the lines.
 
-    ``settings_cap`` (mm) is the depth that counts as a deep line of this set; the style's where None.
+    ``cap_mm`` is the depth that counts as a deep line of this set on this person's skin; the style's where None.
     """
     depth = lines.depth if locked is None else lines.depth * np.float32(locked.gain)
     if lines.relief == "given":
@@ -145,7 +145,7 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, settings_ca
     phase, fineness = lines.phase, cycles_per_texel(lines.phase)
     if locked is not None:
         phase = phase - locked.shift
-        own = locked.trust * np.minimum(locked.depth_mm / np.float32(settings_cap or lines.style.cap_mm), 1.0)
+        own = locked.trust * np.minimum(locked.depth_mm / np.float32(cap_mm or lines.style.cap_mm), 1.0)
         texel_mm = float(np.median(fineness * lines.wavelength_mm))
         own = cv2.GaussianBlur(own, (0, 0), LOCKED_SMOOTHING_MM / max(texel_mm, 0.05))
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.

@@ -109,6 +109,7 @@ def principal(strain: Float32) -> tuple[Float32, Float32, Float32]:
     half = 0.5 * (strain[..., 0] - strain[..., 1])
     mean = 0.5 * (strain[..., 0] + strain[..., 1])
     radius = np.sqrt(half**2 + strain[..., 2] ** 2)
+    # Half the angle of (half, E12) points along the larger eigenvalue; turned round, along the smaller.
     turn = 0.5 * np.arctan2(-strain[..., 2], -half)
     axis: Float32 = np.stack([np.cos(turn), np.sin(turn)], -1)
     return np.maximum(radius - mean, 0.0), np.maximum(radius + mean, 0.0), axis
