@@ -163,6 +163,21 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         Trainer(dataclasses.replace(SETTINGS, keys=5), data, tmp_path / "out")
 
 
+def test_a_training_can_start_from_another_network(tmp_path: Path) -> None:
+    data = wavy_samples(tmp_path / "heads")
+    first = Trainer(dataclasses.replace(SETTINGS, steps=4), data, tmp_path / "first")
+    first.run()
+    onwards = dataclasses.replace(SETTINGS, start=str(tmp_path / "first" / CHECKPOINT))
+    second = Trainer(onwards, data, tmp_path / "second")
+    assert second.step == 0
+    for one, other in zip(first.network.parameters(), second.network.parameters()):
+        assert torch.equal(one, other)
+    (tmp_path / "none.pt").write_bytes(b"nothing")
+    for missing in ("gone.pt", "none.pt"):
+        with pytest.raises(ModelFileInvalid, match="no network"):
+            Trainer(dataclasses.replace(SETTINGS, start=str(tmp_path / missing)), data, tmp_path / "third")
+
+
 @pytest.mark.parametrize(
     "wrong", [{"crop": 40}, {"without": "photo"}, {"keys": 1}, {"steps": 0}, {"precision": "?"}]
 )

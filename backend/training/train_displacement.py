@@ -225,13 +225,18 @@ class Trainer:
 
     def _start_from(self, path: Path) -> None:
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            self.network.load_state_dict(state["network"])
-        except (OSError, RuntimeError, KeyError, TypeError) as error:
+            self.network.load_state_dict(self._read(path)["network"])
+        except (RuntimeError, KeyError, TypeError) as error:
             raise ModelFileInvalid(f"{path} holds no network that this training could start from.") from error
 
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return dict(torch.load(path, map_location=self.device, weights_only=True))
+        except Exception as error:  # a damaged file raises nearly anything, also what nobody may import here
+            raise ModelFileInvalid(f"{path} holds no network: it is missing or damaged.") from error
+
     def _resume(self) -> None:
-        state = torch.load(self.out / CHECKPOINT, map_location=self.device, weights_only=True)
+        state = self._read(self.out / CHECKPOINT)
         now = asdict(self.settings)
         changed = [name for name in now if name not in UNTOUCHED and now[name] != state["settings"].get(name)]
         if changed:
