@@ -15,16 +15,23 @@ from facewright.displacement.mechanics import crease_depths, dynamic_maps, lay_o
 from facewright.displacement.settings import SkinSettings
 from facewright.displacement.tension_maps import tension_maps
 from facewright.dynamic_detail.detail_maps import REGIONS, DetailControls, DetailMaps
+from facewright.dynamic_detail.spline_maps import spline_coefficients
 from facewright.dynamic_detail.synthesis import displacement
-from facewright.errors import BundleInvalid, TopologyMismatch
+from facewright.errors import BundleInvalid, OutputUnwritable, TopologyMismatch
 from facewright.face_model.base import ARKIT_NAMES
 from facewright.face_model.key_expressions import KEY_EXPRESSIONS
-from facewright.head.detail_masks import OFFSET, STEP_MM, TENSION_UNIT
+from facewright.head import blender_export
+from facewright.head.bundle import geometry_bytes, read_bundle, read_record, refuse_unless_bundle, write_record
+from facewright.head.detail_files import stored_values, write_detail
+from facewright.head.detail_masks import STEP_MM, TENSION_UNIT
 from facewright.head.engine_detail import EngineSettings, write_engine_detail
+from facewright.head.engine_names import ENGINE_FILES, ENGINE_FOLDER
 from facewright.head.engine_normals import slope_frame
 from facewright.head.engine_regions import ENGINE_REGIONS, at_size, engine_masks
 from facewright.head.engine_scene import lattice_topology, write_from_scene
 from facewright.mesh.texel_map import uv_sampler
+from small_head import small_bundle_record
+from test_bundle import write_small_bundle
 
 SIZE = 512
 NAMES = tuple(KEY_EXPRESSIONS)[1:]
@@ -182,7 +189,8 @@ def scene(detail: DetailMaps, path: Path, **changes: object) -> Path:
     topology, head = face_model().topology, head_of(1)
     pair = (detail.compressed * TENSION_UNIT, detail.stretched * TENSION_UNIT)
     maps = np.stack([detail.static, *detail.dynamic, *pair, detail.pores, np.zeros_like(detail.pores)])
-    pixels = (np.rint(maps / STEP_MM) + OFFSET).astype(np.uint16).reshape(6, 4, *detail.static.shape)
+    stored = np.stack([stored_values(spline_coefficients(values)) for values in maps])
+    pixels = stored.reshape(6, 4, *detail.static.shape)
     values = {
         "quads": topology.quads, "corner_uv": topology.corner_uv, "neutral": head.neutral,
         "blendshapes": head.blendshapes, "activation": detail.activation, "regions": detail.regions,
@@ -216,7 +224,7 @@ def test_controls_are_in_the_maps(detail: DetailMaps, folder: EngineFolder, tmp_
     before = folder.rebuilt("wrinkle_sets", KEY_EXPRESSIONS["smile"]) - folder.height("Anna_neutral")
     assert smile.std() == pytest.approx(2.0 * before.std(), rel=0.1)
     forehead = mine.masks["forehead_left"] > 0.99
-    assert np.abs(raised[forehead]).max() < 0.02 < np.abs(folder.rebuilt(
+    assert np.abs(raised[forehead]).max() < 0.05 < np.abs(folder.rebuilt(
         "wrinkle_sets", KEY_EXPRESSIONS["brow_raiser"])[forehead]).max()  # fmt: skip
 
 
@@ -238,3 +246,39 @@ def test_scenes_that_are_not_whole(detail: DetailMaps, tmp_path: Path) -> None:
 def test_too_deep_for_sixteen_bits(detail: DetailMaps, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"deeper than 8\.2 mm"):
         write(tmp_path, replace(detail, static=detail.static + 9.0))
+
+
+# ------------------------------------------------------------------------------------------------- the command line
+
+
+def small_bundle(folder: Path, detail: DetailMaps | None) -> Path:
+    """A bundle of the head of these tests."""
+    model = face_model()
+    write_small_bundle(folder)
+    content = geometry_bytes(model.topology, head_of(1), ARKIT_NAMES, model.embedding, model.ibug68)
+    (folder / "geometry.npz").write_bytes(content)
+    entry = {} if detail is None else {"detail": write_detail(folder, detail)}
+    write_record(folder, {**small_bundle_record(), **entry})
+    return folder
+
+
+def test_bundles_hold_them_beside_fbx(tmp_path: Path) -> None:
+    """What ``facewright reconstruct --fbx`` does after Blender has written: whole, listed, and guarded."""
+    small_detail = made_up_detail(1, 128)
+    bundle = small_bundle(tmp_path / "head", small_detail)
+    (bundle / "head.fbx").write_bytes(b"FBX")
+    blender_export._write_wrinkle_maps(bundle)
+    write_record(bundle, {key: value for key, value in read_record(bundle).items() if key != "files"})
+    assert set(ENGINE_FILES) <= read_bundle(bundle).record["files"].keys()
+    refuse_unless_bundle(bundle)
+    found = EngineFolder(bundle / ENGINE_FOLDER, "head").height("head_neutral")
+    assert np.abs(found - small_detail.static - small_detail.pores).max() < 20.0 * STEP_MM
+    (bundle / ENGINE_FOLDER / "head_masks_1.png").write_bytes(b"painted")
+    with pytest.raises(OutputUnwritable, match="was changed"):
+        refuse_unless_bundle(bundle)
+
+
+def test_bundles_without_detail_get_none(tmp_path: Path) -> None:
+    bundle = small_bundle(tmp_path / "head", None)
+    blender_export._write_wrinkle_maps(bundle)
+    assert not (bundle / ENGINE_FOLDER).exists()

@@ -41,8 +41,9 @@ SMALLEST_WEIGHT = 0.01
 """Weights below this are left out: nobody would see them."""
 LEAST_REACH = 0.03
 """Mean activation of a region from which on a blendshape counts there: else a left brow would crease the right."""
-LOYALTY = 0.02
-"""How far W stays with the chosen keys' own maps, beside a key expression that shows W in full."""
+LOYALTY = 0.1
+"""How far W stays with the chosen keys' own maps, beside a key expression that shows W in full. Less fits the key
+expressions a little better and makes W deeper than any of them, which other expressions would then show."""
 ROWS = 128
 """Rows of a map that are solved at once."""
 _NOTHING = 1e-9
