@@ -16,6 +16,7 @@ import bpy
 from .backend_door import FaceError, OutputUnwritable
 from .exporting.presets import FBX_OPTIONS, GLTF_OPTIONS
 from .scene.build import HeadObjects
+from .scene.detail_material import insert_blood_flow, remove_blood_flow
 from .scene.materials import export_cornea
 
 
@@ -139,9 +140,17 @@ def _selected(objects: HeadObjects) -> Iterator[None]:
 
 @contextmanager
 def _export_materials(objects: HeadObjects) -> Iterator[None]:
-    """Put a plain, almost clear material in the cornea's slot: neither format knows our shader."""
+    """Put a plain, almost clear material in the cornea's slot, and the skin's texture straight on its shader.
+
+    Neither format knows more than that.
+    """
     slots = objects.head.data.materials
     replaced = []
+    flowing = [
+        material.node_tree
+        for material in slots
+        if material is not None and material.node_tree is not None and remove_blood_flow(material.node_tree)
+    ]
     for index, material in enumerate(slots):
         if material is not None and material.get("facewright_material") == "cornea":
             name = material.name
@@ -153,6 +162,8 @@ def _export_materials(objects: HeadObjects) -> Iterator[None]:
     try:
         yield
     finally:
+        for tree in flowing:
+            insert_blood_flow(tree)
         for index, material, stand_in, name in replaced:
             slots[index] = material
             bpy.data.materials.remove(stand_in)

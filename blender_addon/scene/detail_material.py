@@ -50,7 +50,7 @@ def show_detail(material: bpy.types.Material, name: str, detail: HeadDetail) -> 
     output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
     link(displacement.outputs["Displacement"], output.inputs["Displacement"])
     material.displacement_method = "BUMP"
-    colour = _insert_blood_flow(tree)
+    colour = insert_blood_flow(tree)
     nodes.active = active or colour  # the texture that plain shading shows
 
 
@@ -66,11 +66,7 @@ def load_detail_image(path: Path, name: str) -> bpy.types.Image:
 def remove_displacement(material: bpy.types.Material) -> None:
     """Take what ``show_detail`` made, and the bump that stands in for it, out of a material."""
     tree = material.node_tree
-    for node in [node for node in tree.nodes if node.type == "GROUP" and is_group(node.node_tree, BLOOD_FLOW)]:
-        for before in [link.from_socket for link in node.inputs["Color"].links]:
-            for after in [link.to_socket for link in node.outputs["Color"].links]:
-                tree.links.new(before, after)
-        tree.nodes.remove(node)
+    remove_blood_flow(tree)
     for node in [node for node in tree.nodes if node.type == "GROUP" and is_group(node.node_tree, DISPLACEMENT)]:
         ends = {link.to_node for socket in node.outputs for link in socket.links}
         starts = {link.from_node for socket in node.inputs for link in socket.links}
@@ -79,6 +75,17 @@ def remove_displacement(material: bpy.types.Material) -> None:
     bump = next((node for node in tree.nodes if _stands_in(node)), None)
     for gone in [] if bump is None else _all_before(bump):
         tree.nodes.remove(gone)
+
+
+def remove_blood_flow(tree: bpy.types.NodeTree) -> bool:
+    """Let the skin's colour go straight to its shader, as exporters want it; whether something was in between."""
+    nodes = [node for node in tree.nodes if node.type == "GROUP" and is_group(node.node_tree, BLOOD_FLOW)]
+    for node in nodes:
+        for before in [link.from_socket for link in node.inputs["Color"].links]:
+            for after in [link.to_socket for link in node.outputs["Color"].links]:
+                tree.links.new(before, after)
+        tree.nodes.remove(node)
+    return bool(nodes)
 
 
 def _stands_in(node: bpy.types.Node) -> bool:
@@ -95,7 +102,7 @@ def _all_before(node: bpy.types.Node) -> list[bpy.types.Node]:
     return [node, *(other for each in before.values() for other in _all_before(each))]
 
 
-def _insert_blood_flow(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+def insert_blood_flow(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
     """Put the blood flow between the skin's colour and its shader; the node that the colour comes from."""
     shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
     if shader is None or not shader.inputs["Base Color"].is_linked:

@@ -17,7 +17,9 @@ from facewright.dynamic_detail.tension import compression_and_stretch, deformed,
 from facewright.dynamic_detail.weight_masks import weight_masks
 from facewright.head.bundle import HeadBundle, read_bundle
 from facewright.head.detail_masks import TENSION_UNIT, read_masks
+from readback import only_mesh
 
+from blender_addon import export
 from blender_addon.backend_door import ARKIT_NAMES, Head, read_head
 from blender_addon.detail_nodes import attributes, controls
 from blender_addon.detail_nodes.controls import REGIONS, detail_modifier, set_control
@@ -430,3 +432,20 @@ def test_detail_can_be_taken_off(built: HeadObjects) -> None:
         "ShaderNodeTexImage", "ShaderNodeBsdfPrincipled", "ShaderNodeOutputMaterial",
     }  # fmt: skip
     assert tree.nodes["Principled BSDF"].inputs["Base Color"].links[0].from_node.bl_idname == "ShaderNodeTexImage"
+
+
+def test_files_keep_channels_and_texture(built: HeadObjects, detailed: Head, tmp_path: Path) -> None:
+    """FBX knows neither modifiers nor node groups: both stay out of its way, and as they were."""
+    assert not export.is_animated(built)
+    before = trees(), sorted(node.bl_idname for node in skin_material(built.head).node_tree.nodes)
+    export.export_fbx(tmp_path / "head.fbx", built)
+    export.export_glb(tmp_path / "head.glb", built)
+    assert before == (trees(), sorted(node.bl_idname for node in skin_material(built.head).node_tree.nodes))
+    for name, read in (("head.fbx", bpy.ops.import_scene.fbx), ("head.glb", bpy.ops.import_scene.gltf)):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        read(filepath=str(tmp_path / name))
+        again = only_mesh()
+        assert again.data.shape_keys.key_blocks.keys()[1:] == list(ARKIT_NAMES)
+        skin = next(slot.material for slot in again.material_slots if "skin" in slot.material.name)
+        shader = next(node for node in skin.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+        assert "albedo" in shader.inputs["Base Color"].links[0].from_node.image.name
