@@ -43,7 +43,7 @@ from facewright.displacement.mechanics import crease_depths, dynamic_maps, lay_o
 from facewright.displacement.mesoscopic import mesoscopic_relief
 from facewright.displacement.network import predict_key_maps
 from facewright.displacement.sd_detail import sd_detail
-from facewright.displacement.settings import SkinSettings
+from facewright.displacement.settings import AVERAGE_AGE, SkinSettings
 from facewright.displacement.shading_detail import ShadingSettings, shading_band
 from facewright.displacement.skin_age import with_age
 from facewright.displacement.strain import expression_heads, key_strain
@@ -141,7 +141,7 @@ def _evidence(head: Head) -> PhotoEvidence:
     low = max(settings.low_mm, settings.low_pixels * mm_per_pixel)
     band = shading_band(np.log(luminance + 0.01), head.trust, texel, low, settings.high_mm, settings.limit)
     return PhotoEvidence(
-        shading=band * (head.trust > 0.0), trust=head.trust, mm_per_pixel=mm_per_pixel, age=settings.neutral_age,
+        shading=band * (head.trust > 0.0), trust=head.trust, mm_per_pixel=mm_per_pixel, age=AVERAGE_AGE,
         age_from_photo=False, roughness=1.0, tilt=_tilt(head, luminance),
     )  # fmt: skip
 

@@ -22,6 +22,9 @@ from .strain import expression_heads, key_strain, principal
 
 Float32 = NDArray[np.float32]
 
+KNOWN_MM = 0.02
+"""Lines that are known already and as deep as this halve what is added to them."""
+
 
 @dataclass(frozen=True)
 class MesoscopicSettings:
@@ -118,7 +121,7 @@ def mesoscopic_relief(
     depth = np.float32(settings.limit_mm) * np.tanh(line * np.float32(settings.mm_per_shade / settings.limit_mm))
     known = reduced(np.ascontiguousarray(lines_mm[crop]))
     around = np.sqrt(cv2.GaussianBlur(known * known, (0, 0), settings.direction_mm / texel_mm))
-    depth *= trust / (1.0 + (around / np.float32(0.02)) ** 2)
+    depth *= trust / (1.0 + (around / np.float32(KNOWN_MM)) ** 2)
     lip_mm = ground.frame.texels_of_vertices(ground.frame.lip_mm, *crop, size)
     depth *= smoothstep(reduced(lip_mm), *settings.lips_mm)
     depth *= 1.0 - smoothstep(reduced(squeezed(ground, expression, crop)), *settings.squeezed)

@@ -24,6 +24,7 @@ from ..mesh.topology import Topology
 from ..texture.cavity import openness
 from ..texture.mesh_field import skin_graph
 from .crease_set import PhotoEvidence
+from .settings import AVERAGE_AGE
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -39,6 +40,12 @@ MIDDLE_CHEEK_MM = (26.0, -22.0, 16.0)  # |x|, y and extent: pores are largest be
 BACK_MM = (-125.0, -95.0)  # z of the nape: nothing behind the first, all in front of the second
 TABLE = 64  # cells a side of the noise
 TABLE_SIGMA = 1.3  # of its smoothing, cells: trilinear reading then shows no cells
+FADE_POROSITY = 0.05  # where skin gets less porous than this, all relief fades with it
+OPEN_SKIN = (0.25, 0.6)  # of texture.cavity.openness: nothing inside nostrils, all outside
+LEAST_POROUS = 0.02  # skin that bears no pores at all
+PIT_RADII, PIT_SQUARED = 1.7, 2.9  # where a pit ends, in radii, and in squared radii
+LARGEST_PIT_TEXELS = 8  # of a map of 1024
+NOISE_TURN = 7  # seed of a turn of the noise's axes
 ROUNDS = 12  # of the dart throw; it ends by itself after about eight
 
 
@@ -101,7 +108,7 @@ def pores(
     *,
     seed: int = 0,
     roughness: float = 1.0,
-    age: float = 0.45,
+    age: float = AVERAGE_AGE,
     evidence: PhotoEvidence | None = None,
     settings: PoreSettings | None = None,
     layout: PoreLayout | None = None,
@@ -137,7 +144,7 @@ def pores(
     local = cv2.resize(relief, (size // 8, size // 8), interpolation=cv2.INTER_AREA)
     local = cv2.GaussianBlur(local, (0, 0), 4.0 * size / 1024)
     relief -= cv2.resize(local, (size, size), interpolation=cv2.INTER_LINEAR)
-    result: Float32 = relief * weight.clip(0.0, 0.05) * np.float32(20.0 * roughness)
+    result: Float32 = relief * weight.clip(0.0, FADE_POROSITY) * np.float32(roughness / FADE_POROSITY)
     return result
 
 
@@ -156,7 +163,7 @@ def _porosity(topology: Topology, neutral: Float64) -> Float64:
     for name in NO_PORES:
         if name in topology.regions:
             bare[topology.regions[name]] = 0.0
-    open_skin = np.clip((openness(topology, neutral, graph) - 0.25) / 0.35, 0.0, 1.0)
+    open_skin = np.interp(openness(topology, neutral, graph), OPEN_SKIN, (0.0, 1.0))
     # Fade beside lids and lips, never on them.
     bare = np.clip(2.0 * graph.smooth(bare, 12) - 1.0, 0.0, 1.0)
     outside = np.ones(len(neutral), bool)
@@ -182,7 +189,7 @@ def _throw(
     along = 0.5 * (corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3])
     across = 0.5 * (corners[:, 3] - corners[:, 0] + corners[:, 2] - corners[:, 1])
     area = np.linalg.norm(np.cross(along, across), axis=1)
-    bearing = area * (porous[quads].min(1) > 0.02)
+    bearing = area * (porous[quads].min(1) > LEAST_POROUS)
     # So many candidates to each disc of the spacing's diameter leave few gaps.
     total = int(1.5 * bearing.sum() / (np.pi * 0.25 * settings.spacing_mm**2))
     numbers = random.poisson(bearing * (total / max(bearing.sum(), 1e-9)))
@@ -236,8 +243,8 @@ def _pits(thrown: PoreLayout, size: int, settings: PoreSettings, age: float) -> 
     # v runs up, rows run down: the mixed term changes its sign.
     metric = thrown.metric * [1.0, -1.0, 1.0] / (size * radius[:, None]) ** 2
     determinant = np.maximum(metric[:, 0] * metric[:, 2] - metric[:, 1] ** 2, 1e-9)
-    reach_x, reach_y = 1.7 * np.sqrt(metric[:, 2] / determinant), 1.7 * np.sqrt(metric[:, 0] / determinant)
-    limit = int(np.ceil(8 * size / 1024))
+    reach_x, reach_y = (PIT_RADII * np.sqrt(metric[:, k] / determinant) for k in (2, 0))
+    limit = int(np.ceil(LARGEST_PIT_TEXELS * size / 1024))
     result = np.zeros(size * size)
     fx, fy = (column - x).astype(np.float32), (row - y).astype(np.float32)
     m0, m1, m2 = metric.astype(np.float32).T
@@ -250,9 +257,9 @@ def _pits(thrown: PoreLayout, size: int, settings: PoreSettings, age: float) -> 
                 continue
             ax, ay = fx[near] + np.float32(dx), fy[near] + np.float32(dy)
             squared = m0[near] * ax * ax + 2.0 * m1[near] * ax * ay + m2[near] * ay * ay
-            inside = near[squared < 2.9]
+            inside = near[squared < PIT_SQUARED]
             texels.append(np.clip(row[inside] + dy, 0, size - 1) * size + np.clip(column[inside] + dx, 0, size - 1))
-            depths.append(depth[inside] * np.exp(-squared[squared < 2.9]))
+            depths.append(depth[inside] * np.exp(-squared[squared < PIT_SQUARED]))
         if texels:
             result -= np.bincount(np.concatenate(texels), np.concatenate(depths), size * size)
     return result.reshape(size, size).astype(np.float32)
@@ -295,7 +302,7 @@ def _noise(points: Float32, scale_mm: float, random: np.random.Generator) -> Flo
     table = gaussian_filter(random.standard_normal((TABLE,) * 3).astype(np.float32), TABLE_SIGMA, mode="wrap")
     table /= table.std()
     # A turn that no axis of the head shares hides that the table repeats.
-    turn = np.linalg.qr(np.random.default_rng(7).standard_normal((3, 3)))[0].astype(np.float32)
+    turn = np.linalg.qr(np.random.default_rng(NOISE_TURN).standard_normal((3, 3)))[0].astype(np.float32)
     place = (points @ turn) * np.float32(2.0 * TABLE_SIGMA / scale_mm)
     found = map_coordinates(table, place.T, order=1, mode="grid-wrap", prefilter=False)
     return np.asarray(found, np.float32)

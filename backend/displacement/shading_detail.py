@@ -23,6 +23,7 @@ from ..texture.skin_in_photo import SkinInPhoto, seen_attributes, seen_in_photo
 from ..texture.unwrap import UnwrapSettings, sample
 from .crease_set import PhotoEvidence
 from .photo_sharpness import sharpness, without_blocks
+from .settings import AVERAGE_AGE
 from .skin_trust import SkinTrustSettings, skin_trust
 
 Float32 = NDArray[np.float32]
@@ -47,7 +48,6 @@ class ShadingSettings:
     own_form             difference of the form's normals to those smoothed over form_smoothing more rounds, between
                          which shading is the form's own and no detail: wings of the nose, rims of nostrils and lids
     light_prior          ridge of the light's harmonics beyond the first order
-    neutral_age          where the photo does not tell
     """
 
     low_mm: float = 0.35
@@ -59,7 +59,6 @@ class ShadingSettings:
     own_form: tuple[float, float] = (0.15, 0.35)
     form_smoothing: int = 40
     light_prior: float = 0.02
-    neutral_age: float = 0.45
     unwrap: UnwrapSettings = field(default_factory=UnwrapSettings)
     trust: SkinTrustSettings = field(default_factory=SkinTrustSettings)
 
@@ -141,7 +140,7 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
         shading=np.asarray(shading, np.float32),
         trust=np.asarray(believed, np.float32),
         mm_per_pixel=float(mm_per_pixel),
-        age=settings.neutral_age,
+        age=AVERAGE_AGE,
         age_from_photo=False,
         roughness=1.0,
         noise=float(noise),
