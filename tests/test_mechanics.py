@@ -10,8 +10,15 @@ from facewright.displacement.crease_ground import SkinGround
 from facewright.displacement.crease_set import CreaseSet, LockedLines
 from facewright.displacement.creases_upper import upper_creases
 from facewright.displacement.map_quality import SkinRuler
-from facewright.displacement.mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
+from facewright.displacement.mechanics import (
+    crease_depths,
+    dynamic_maps,
+    lay_out_creases,
+    line_relief,
+    locked_static,
+)
 from facewright.displacement.noise import LineNoise
+from facewright.displacement.phase import cycles_per_texel
 from facewright.displacement.settings import SkinSettings
 from facewright.face_model.key_expressions import KEY_EXPRESSION_NAMES
 from mechanics_heads import ground_of, model
@@ -180,3 +187,16 @@ def test_untrusted_lines_change_nothing(small: tuple[SkinGround, tuple[CreaseSet
     depths = crease_depths(ground, [lines])
     assert np.array_equal(dynamic_maps(ground, [lines], depths), dynamic_maps(ground, [lines], depths, how))
     assert np.abs(locked_static(ground, sets, how)).max() == 0.0
+
+
+def test_own_lines_leave_the_middle_of_forks_flat(small: tuple[SkinGround, tuple[CreaseSet, ...]]) -> None:
+    """A photo may show lines right across a fork: the point that the phase turns round must not become a hole."""
+    lines = named(small[1], "forehead")
+    ones = np.ones_like(lines.phase)
+    how = LockedLines(0.0 * ones, 0.6 * ones, ones)
+    free, own = line_relief(lines), line_relief(lines, how)
+    turning = cycles_per_texel(lines.phase)
+    middle = (turning > 3.0 * np.median(turning)) & (lines.mask > 0.5)
+    assert 3 <= middle.sum() < 200
+    assert np.abs(own - free)[middle].max() < 0.05
+    assert np.abs(own).mean() > 1.3 * np.abs(free).mean(), "elsewhere they are deeper"

@@ -24,8 +24,8 @@ Float32 = NDArray[np.float32]
 
 STYLES: dict[str, CreaseStyle] = {
     "nasolabial": CreaseStyle(
-        11.0, 1.00, 0.48, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
-        meander=0.04, aging=0.8,
+        11.0, 0.92, 0.47, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
+        meander=0.04, aging=0.6,
     ),
     "cheek": CreaseStyle(
         6.5, 0.26, 0.26, onset=0.08, exponent=1.0, roundness=0.40, variation=0.80, variation_mm=15.0,

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .crease_ground import SkinGround, smoothed_area
+from .crease_ground import SkinGround, smoothed_area, smoothstep
 from .crease_set import CreaseSet, LockedLines
 from .creases_lower import lower_creases
 from .creases_upper import upper_creases
@@ -45,6 +45,8 @@ FOLD_SMOOTHING_CELLS = 2.0
 """Folds average the strain over about their own width."""
 LOCKED_GAIN = 0.35
 """How much deeper than others a line becomes that the person has at rest already."""
+FORK_TURN = (1.4, 2.2)
+"""Cycles per wavelength, relative to parallel lines, between which a place counts as the middle of a fork."""
 LOCKED_SMOOTHING_MM = 4.0
 """Over which that fades out: where a photo stops seeing a line, the line itself does not stop."""
 LOCKED_ROUNDNESS = 0.2
@@ -148,6 +150,9 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, cap_mm: flo
         own = locked.trust * np.minimum(locked.depth_mm / np.float32(cap_mm or lines.style.cap_mm), 1.0)
         texel_mm = float(np.median(fineness * lines.wavelength_mm))
         own = cv2.GaussianBlur(own, (0, 0), LOCKED_SMOOTHING_MM / max(texel_mm, 0.05))
+        # Where lines fork the phase turns round a point, and what keeps that point flat must stay.
+        turning = fineness * lines.wavelength_mm / np.float32(max(texel_mm, 0.05))
+        own *= 1.0 - smoothstep(turning, *FORK_TURN)
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.
         depth = np.maximum(depth, np.minimum(3.0 * own, 1.0)) * (1.0 + np.float32(LOCKED_GAIN) * own)
     return profile(phase, lines.style.exponent, lines.style.roundness, fineness) * depth * lines.mask
