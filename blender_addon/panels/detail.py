@@ -40,8 +40,9 @@ class FACEWRIGHT_PT_detail(FacewrightPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         owner, name = input_field(modifier, controls.MODE)
-        # Two buttons for one switch; either can be keyframed.
-        row = layout.row(align=True, heading="Mode")
+        # Two buttons for one switch, as wide as their words ask for; either can be keyframed.
+        row = layout.row(align=True)
+        row.use_property_split = False
         row.prop(owner, name, text="FaceScape", toggle=True, invert_checkbox=True)
         row.prop(owner, name, text="HiFace", toggle=True)
         _draw_inputs(layout.column(align=True), modifier, (controls.STRENGTH,))
@@ -82,10 +83,10 @@ class FACEWRIGHT_PT_detail_surface(_OfDetail, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
         head = active_head(context)
         layout.row().prop(head.facewright_head, "displacement", expand=True)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
         subdivision = next((modifier for modifier in head.modifiers if modifier.type == "SUBSURF"), None)
         if subdivision is not None:
             column = layout.column(align=True)
