@@ -29,7 +29,7 @@ from facewright.training.displacement_network import (  # noqa: E402
     feature_matching_loss,
 )
 from facewright.training.sample_store import open_samples  # noqa: E402
-from facewright.training.train_displacement import CHECKPOINT, LOG, Trainer  # noqa: E402
+from facewright.training.train_displacement import CARD, CHECKPOINT, CURVES, LOG, Trainer  # noqa: E402
 
 TINY = NetworkSettings(size=SIZE, widths=(8, 12, 16, 24), patterns=3, gain_width=8, position=2, position_nodes=4)
 SETTINGS = TrainSettings(
@@ -194,7 +194,8 @@ def test_the_command_makes_heads_trains_measures_and_exports(
     done = main(["train-displacement", "--out", str(tmp_path), "--onnx", str(tmp_path / "net.onnx"), *arguments])
     assert done == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts == json.loads((tmp_path / "net.json").read_text())
+    assert facts == json.loads((tmp_path / CARD).read_text())
+    assert (tmp_path / CURVES).read_bytes().startswith(b"\x89PNG")
     assert facts["bytes"] == (tmp_path / "net.onnx").stat().st_size
     assert 0.0 < facts["held_out"]["dynamic_flat_normal_degrees"] < 20.0
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -89,8 +88,3 @@ def export_onnx(network: DisplacementNetwork, path: Path) -> dict[str, Any]:
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "difference_mm": difference,
     }
-
-
-def write_card(path: Path, facts: dict[str, Any]) -> None:
-    """The network's section of the model card, as JSON beside the network: settings, curves' ends, measurements."""
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ One readable script, top to bottom: data, network, stage 1, stage 2, measurement
     stage 2   LSGAN on three scales with feature matching (FaceScape Eq. 5) beside the same L2
 
 OUT/log.jsonl gets a line every few steps; OUT/checkpoint.pt lets a training that was stopped go on exactly where it
-was; the ONNX file and a card beside it (settings, curves' ends, measurements on held-out heads) come last.
+was; last come the ONNX file, OUT/card.json (settings, measurements on held-out heads) and OUT/curves.png.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..mesh.topology import Topology
 from .crops import Crops, CropSource, seen_texture
 from .detail_metrics import agreement, texel_metric
 from .detail_samples import PopulationSettings, make_samples
-from .displacement_export import export_onnx, write_card
+from .displacement_export import export_onnx
 from .displacement_network import (
     UNIT_MM,
     Discriminators,
@@ -44,12 +44,13 @@ from .displacement_network import (
     feature_matching_loss,
 )
 from .displacement_settings import UNTOUCHED, TrainSettings
+from .loss_curves import draw_curves, read_log
 from .sample_store import Samples
 
 SLOPE_UNIT = 0.35
 """Tenths of a millimetre per texel that count as much as one of height: lines of about 6 mm weigh the same."""
 WARM_UP = 0.03  # of the steps
-LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
+LOG, CHECKPOINT, CARD, CURVES = "log.jsonl", "checkpoint.pt", "card.json", "curves.png"
 Progress = Callable[[str, float], None]
 
 
@@ -93,20 +94,24 @@ class Trainer:
     def run(self) -> None:
         """Train until all steps are done."""
         settings = self.settings
-        began, counted = time.monotonic(), self.step
+        recent: list[dict[str, float]] = []
+        began = time.monotonic()
         while self.step < settings.all_steps:
+            first = self.step < settings.steps
             crops = self._tensors(self.source.draw(self.step, settings.batch))
-            losses = self._stage_1(crops) if self.step < settings.steps else self._stage_2(crops)
+            losses = self._stage_1(crops) if first else self._stage_2(crops)
+            recent.append({name: value.item() for name, value in losses.items()})
             self.step += 1
-            if self.step % settings.report == 0 or self.step == settings.all_steps:
-                pace = (time.monotonic() - began) / (self.step - counted)
-                self._log({"step": self.step, **{name: value.item() for name, value in losses.items()},
-                           "seconds_a_step": round(pace, 4)})  # fmt: skip
-                began, counted = time.monotonic(), self.step
+            if self.step % settings.report == 0 or self.step in (settings.steps, settings.all_steps):
+                means = {name: float(np.mean([each[name] for each in recent])) for name in recent[0]}
+                pace = round((time.monotonic() - began) / len(recent), 4)
+                stage = "1 masked L2" if first else "2 LSGAN"
+                self._log({"stage": stage, "step": self.step, **means, "seconds_a_step": pace})
                 self._progress("training", self.step / settings.all_steps)
+                recent, began = [], time.monotonic()
             if self.step % settings.evaluate == 0:
-                self._log({"step": self.step, **self.measure(settings.evaluate_heads)})
-                began, counted = time.monotonic(), self.step
+                self._log({"measured": self.step, **self.measure(settings.evaluate_heads)})
+                began = time.monotonic()
             if self.step % settings.checkpoint == 0 or self.step == settings.all_steps:
                 self._save()
 
@@ -117,7 +122,7 @@ class Trainer:
             height, slope = self._reconstruction(self._generate(crops), crops["truth"])
             loss = height + self.settings.slope_weight * slope
         self._descend(self.optimiser, loss)
-        return {"height": height, "slope": slope}
+        return {"loss": loss, "height": height, "slope": slope}
 
     def _stage_2(self, crops: dict[str, Any]) -> dict[str, Tensor]:
         """One step of FaceScape Eq. (5) beside the masked L2: discriminators, then generator."""
@@ -140,6 +145,7 @@ class Trainer:
             loss = height + settings.slope_weight * slope + settings.adversarial_weight * fooling
         self._descend(self.optimiser, loss)
         return {
+            "loss": loss,
             "height": height,
             "slope": slope,
             "critics": critics,
@@ -272,8 +278,8 @@ def train(
     ----------
     settings : TrainSettings
     data : folder of the synthetic heads, made where they are missing
-    out : folder of log and checkpoint
-    onnx : where the network goes (default: the installed asset); its card goes beside it
+    out : folder of log, checkpoint, card and curves
+    onnx : where the network goes (default: the installed asset)
 
     Returns
     -------
@@ -290,7 +296,8 @@ def train(
     if not math.isfinite(measured["dynamic_rmse_um"]):
         raise FaceError("The training diverged: the network says no numbers; try a lower --rate.")
     facts = {"settings": asdict(settings), "held_out": measured, **export_onnx(trainer.network, file)}
-    write_card(file.with_suffix(".json"), facts)
+    (out / CARD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    draw_curves([entry for entry in read_log(out / LOG) if "loss" in entry], out / CURVES)
     return facts
 
 
