@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..photo.landmark_sets import LEFT_EYE_LOOP, LIPS_OUTER_LOOP, RIGHT_EYE_LOOP
 from ..texture.skin_mask import BROW_LOOPS, SkinModel, polygon_mask
+from .crease_ground import smoothstep
 
 Float32 = NDArray[np.float32]
 
@@ -81,18 +82,18 @@ def skin_trust(
     shape = (pixels.shape[0], pixels.shape[1])
     # Colours at 1 mm: a wrinkle's own darkness does not make it something else than skin.
     colour = cv2.GaussianBlur(pixels, (0, 0), max(0.6, 0.7 * px_per_mm)).astype(np.float32) / 255.0
-    likely = _rise(_likelihood(colour, model, settings.redness), *settings.least_skin)
+    likely = smoothstep(_likelihood(colour, model, settings.redness), *settings.least_skin)
     trust = usable * likely
     trust *= 1.0 - _features(shape, landmarks, px_per_mm, settings)
     weight = trust + np.float32(1e-3)
     around = _average(relit, weight, 8.0 * px_per_mm)
     near = _average(relit, weight, 1.5 * px_per_mm)
-    trust *= 1.0 - _rise(near - around, *settings.gloss)
+    trust *= 1.0 - smoothstep(near - around, *settings.gloss)
     typical = float(np.median(relit[weight > 0.5])) if (weight > 0.5).any() else 0.0
-    trust *= 1.0 - _rise(typical - _average(relit, weight, settings.beard_mm * px_per_mm), *settings.beard)
+    trust *= 1.0 - smoothstep(typical - _average(relit, weight, settings.beard_mm * px_per_mm), *settings.beard)
     trust *= 1.0 - _hairs(relit, around, shape, landmarks, px_per_mm, settings)
     wide = _average(relit, weight, settings.shadow_mm * px_per_mm)
-    trust *= 1.0 - _rise(_slope(wide) * px_per_mm, *settings.shadow)
+    trust *= 1.0 - smoothstep(_slope(wide) * px_per_mm, *settings.shadow)
     trust *= 1.0 - _spots(relit, pixels, weight, px_per_mm, settings)
     # Keep away from every border by a little, then fade.
     step = max(1, round(0.6 * settings.fade_mm * px_per_mm))
@@ -120,7 +121,7 @@ def _features(
     for loops, margin in groups:
         drawn = polygon_mask(shape, *(landmarks[list(loop)] for loop in loops))
         distance = _distance_to(drawn) / px_per_mm
-        result = np.maximum(result, 1.0 - _rise(distance, margin, margin + settings.fade_mm))
+        result = np.maximum(result, 1.0 - smoothstep(distance, margin, margin + settings.fade_mm))
     return result
 
 
@@ -134,9 +135,9 @@ def _hairs(
 ) -> Float32:
     """1 on what is dark near the brows: hairs beyond the brows' outline."""
     drawn = polygon_mask(shape, *(landmarks[list(loop)] for loop in BROW_LOOPS))
-    near = 1.0 - _rise(_distance_to(drawn) / px_per_mm, settings.hair_mm - 1.0, settings.hair_mm)
+    near = 1.0 - smoothstep(_distance_to(drawn) / px_per_mm, settings.hair_mm - 1.0, settings.hair_mm)
     size = 2 * max(1, round(0.8 * px_per_mm)) + 1
-    dark = cv2.dilate(_rise(around - relit, 0.2, 0.35), np.ones((size, size)))
+    dark = cv2.dilate(smoothstep(around - relit, 0.2, 0.35), np.ones((size, size)))
     return np.asarray(near * dark, np.float32)
 
 
@@ -159,8 +160,8 @@ def _spots(
         half, root = 0.5 * (xx + yy), np.sqrt((0.5 * (xx - yy)) ** 2 + xy**2)
         smaller, larger = half - root, half + root
         # A dark Gaussian spot of this size and contrast c has both curvatures c / 4.
-        dark = _rise(4.0 * smaller, *settings.spot)
-        round_ = _rise(smaller / np.maximum(larger, 1e-6), settings.spot_round, settings.spot_round + 0.2)
+        dark = smoothstep(4.0 * smaller, *settings.spot)
+        round_ = smoothstep(smaller / np.maximum(larger, 1e-6), settings.spot_round, settings.spot_round + 0.2)
         peak = cv2.dilate(smaller, np.ones((5, 5))) <= smaller + 1e-6
         seeds = dark * round_ * peak
         if not (seeds > 0.0).any():
@@ -191,10 +192,3 @@ def _slope(image: Float32) -> Float32:
 def _distance_to(mask: NDArray[np.bool_]) -> Float32:
     """Pixels to the nearest True; 0 inside."""
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
-def _rise(values: Float32, low: float, high: float) -> Float32:
-    """Smooth step from 0 at ``low`` to 1 at ``high``."""
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
-    result: Float32 = t * t * (3.0 - 2.0 * t)
-    return result
