@@ -51,7 +51,7 @@ from facewright.face_model.base import FaceModel, HeadGeometry
 from facewright.face_model.key_expressions import KEY_EXPRESSION_NAMES
 from facewright.face_model.load import load_face_model
 from facewright.mesh.texel_map import uv_sampler
-from facewright.training.detail_metrics import Agreement, agreement, texel_metric
+from facewright.training.detail_metrics import Agreement, TexelMetric, agreement, slopes, texel_metric
 from facewright.training.detail_samples import PopulationSettings, make_samples
 from facewright.training.sample_store import DetailSample, open_samples
 from facewright.training.skin_photograph import FACE_MM_PER_TEXEL
@@ -183,14 +183,25 @@ ROWS: dict[str, Predictor] = {
 }
 
 
-def measure(head: Head, maps: Float32) -> list[Agreement]:
-    """Agreement of F_0 .. F_19."""
-    sample = head.sample
-    metric = texel_metric(head.model.topology, head.geometry.neutral, head.size)
-    result = [agreement(maps[0], sample.static, metric)]
-    for made, true in zip(maps[1:], sample.dynamic):
-        result.append(agreement(maps[0] + made, sample.static + true, metric))
-    return result
+class Truth(NamedTuple):
+    """What one head's maps are compared with: metric, F_0 .. F_19 and their slopes."""
+
+    metric: TexelMetric
+    maps: list[Float32]
+    slopes: list[Float32]
+
+    @classmethod
+    def of(cls, head: Head) -> Truth:
+        """Of one head."""
+        metric = texel_metric(head.model.topology, head.geometry.neutral, head.size)
+        maps = [head.sample.static, *(head.sample.static + change for change in head.sample.dynamic)]
+        return cls(metric, maps, [slopes(values, metric) for values in maps])
+
+
+def measure(truth: Truth, maps: Float32) -> list[Agreement]:
+    """Agreement of F_0 .. F_19; ``maps`` are F_0, then F_i - F_0."""
+    made = [maps[0], *(maps[0] + change for change in maps[1:])]
+    return [agreement(*both, truth.metric, steep) for *both, steep in zip(made, truth.maps, truth.slopes)]
 
 
 MEASURES = ("correlation", "rmse_mm", "normal_degrees")
@@ -236,8 +247,9 @@ def main() -> None:
             began = time.monotonic()
             sample = samples[number]
             head = Head(model, model.head(np.array(sample.about["identity"])), sample)
+            truth = Truth.of(head)
             for name in options.rows:
-                results[name].append(measure(head, ROWS[name](head)))
+                results[name].append(measure(truth, ROWS[name](head)))
             print(f"head {number + 1} of {count}: {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
     arrays = {name: np.array(values, np.float64) for name, values in results.items()}
     print(f"{count} held-out heads, {len(KEY_EXPRESSION_NAMES)} key expressions, {head.size} texels a side\n")

@@ -66,20 +66,24 @@ def texel_metric(topology: Topology, neutral: Floats, size: int) -> TexelMetric:
 
 def slopes(displacement: Floats, metric: TexelMetric) -> Float32:
     """(n, 2) mm per mm along the tangent axes, at the n texels of the mask."""
-    maps = np.asarray(displacement, np.float32)
-    along, up = np.gradient(maps, axis=1), -np.gradient(maps, axis=0)
-    inverse = metric.inverse[metric.mask]
-    along, up = along[metric.mask], up[metric.mask]
+    rows, columns = np.flatnonzero(metric.mask.any(1)), np.flatnonzero(metric.mask.any(0))
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    maps, mask = np.asarray(displacement, np.float32)[box], metric.mask[box]
+    along, up = np.gradient(maps, axis=1)[mask], -np.gradient(maps, axis=0)[mask]
+    inverse = metric.inverse[box][mask]
     return np.stack([inverse[:, 0] * along, inverse[:, 1] * along + inverse[:, 2] * up], 1)
 
 
-def agreement(predicted: Floats, truth: Floats, metric: TexelMetric) -> Agreement:
-    """Compare two (S, S) maps in mm."""
+def agreement(
+    predicted: Floats, truth: Floats, metric: TexelMetric, true_slopes: Float32 | None = None
+) -> Agreement:
+    """Compare two (S, S) maps in mm; ``true_slopes`` are those of the truth, where they are known already."""
     p, t = (np.asarray(values, np.float64)[metric.mask] for values in (predicted, truth))
     power = float(np.sqrt((p * p).mean() * (t * t).mean()))
     empty = float(np.sqrt((t * t).mean())) < NOTHING_MM
     correlation = float("nan") if empty else float((p * t).mean()) / max(power, 1e-12)
-    true_slopes = slopes(truth, metric)
+    if true_slopes is None:
+        true_slopes = slopes(truth, metric)
     return Agreement(
         correlation,
         float(np.sqrt(((p - t) ** 2).mean())),
