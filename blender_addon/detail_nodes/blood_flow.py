@@ -14,7 +14,7 @@ from .attributes import TENSION
 from .sheet import Sheet, shared_group
 
 KIND, CONTENT = "blood_flow", "1"
-EXTINCTION = (0.12, 0.60, 0.50)
+EXTINCTION = (0.24, 1.20, 1.00)
 """k of red, green and blue, per unit of tension; the ratios are those of oxygenated blood, softened."""
 
 
