@@ -200,3 +200,7 @@ def test_own_lines_leave_the_middle_of_forks_flat(small: tuple[SkinGround, tuple
     assert 3 <= middle.sum() < 200
     assert np.abs(own - free)[middle].max() < 0.05
     assert np.abs(own).mean() > 1.3 * np.abs(free).mean(), "elsewhere they are deeper"
+    # A shift that turns round a point of its own leaves it flat, too.
+    y, x = np.indices(lines.phase.shape) - np.reshape(lines.phase.shape, (2, 1, 1)) / 2.0 + 0.25
+    turned = line_relief(lines, how._replace(shift=(np.arctan2(y, x) / (2.0 * np.pi)).astype(np.float32)))
+    assert np.abs(turned[np.hypot(x, y) < 1.5]).max() < 0.05

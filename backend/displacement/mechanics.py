@@ -47,6 +47,8 @@ LOCKED_GAIN = 0.35
 """How much deeper than others a line becomes that the person has at rest already."""
 FORK_TURN = (1.4, 2.2)
 """Cycles per wavelength, relative to parallel lines, between which a place counts as the middle of a fork."""
+SHIFT_TURN = (0.5, 1.2)
+"""The same for what the shift to the photo's lines adds."""
 LOCKED_SMOOTHING_MM = 4.0
 """Over which that fades out: where a photo stops seeing a line, the line itself does not stop."""
 LOCKED_ROUNDNESS = 0.2
@@ -146,16 +148,23 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, cap_mm: flo
         return depth * lines.mask
     phase, fineness = lines.phase, cycles_per_texel(lines.phase)
     if locked is not None:
-        phase = phase - locked.shift
         own = locked.trust * np.minimum(locked.depth_mm / np.float32(cap_mm or lines.style.cap_mm), 1.0)
-        texel_mm = float(np.median(fineness * lines.wavelength_mm))
-        own = cv2.GaussianBlur(own, (0, 0), LOCKED_SMOOTHING_MM / max(texel_mm, 0.05))
+        texel_mm = max(float(np.median(fineness * lines.wavelength_mm)), 0.05)
+        own = cv2.GaussianBlur(own, (0, 0), LOCKED_SMOOTHING_MM / texel_mm)
         # Where lines fork the phase turns round a point, and what keeps that point flat must stay.
-        turning = fineness * lines.wavelength_mm / np.float32(max(texel_mm, 0.05))
-        own *= 1.0 - smoothstep(turning, *FORK_TURN)
+        texels = lines.wavelength_mm / np.float32(texel_mm)
+        own *= 1.0 - smoothstep(_widened(fineness * texels), *FORK_TURN)
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.
         depth = np.maximum(depth, np.minimum(3.0 * own, 1.0)) * (1.0 + np.float32(LOCKED_GAIN) * own)
+        # On their way to the photo's lines, lines may fork once more.
+        depth = depth * (1.0 - smoothstep(_widened(cycles_per_texel(locked.shift) * texels), *SHIFT_TURN))
+        phase = phase - locked.shift
     return profile(phase, lines.style.exponent, lines.style.roundness, fineness) * depth * lines.mask
+
+
+def _widened(turning: Float32) -> Float32:
+    """The greatest value within a texel: differences across the very point that a phase turns round cancel."""
+    return np.asarray(cv2.dilate(turning, np.ones((3, 3), np.uint8)), np.float32)
 
 
 def dynamic_maps(ground: SkinGround, sets: Sequence[CreaseSet], depths: Sequence[Float32],
