@@ -53,7 +53,7 @@ def test_lighting_and_tone_are_removed_from_the_texture() -> None:
     texture, trust, _ = _inputs()
     darker = np.round(texture.astype(np.float32) * 0.8).astype(np.uint8)
     one, other = texture_channels(texture, trust), texture_channels(darker, trust)
-    assert np.abs(one[0] - other[0]).mean() < 0.05 * one[0].std() and one[0].std() > 0.3
+    assert np.abs(one[0] - other[0]).mean() < 0.1 * one[0].std() and one[0].std() > 0.15
     assert np.array_equal(one[2], trust)
 
 
