@@ -111,6 +111,13 @@ def test_onnx_says_what_pytorch_says(network: Any, tmp_path: Path) -> None:
     assert np.abs(said - expected).max() <= 1e-3
 
 
+@pytest.mark.parametrize("blind", ["deforming", "texture"])
+def test_ablations_are_exported_too(blind: str, tmp_path: Path) -> None:
+    torch.manual_seed(6)
+    network = DisplacementNetwork(dataclasses.replace(TINY, **{blind: False}))
+    assert export_onnx(network, tmp_path / "blind.onnx")["difference_mm"] <= 1e-3
+
+
 def test_crops_are_repeatable_and_mirror_what_lies_on_the_other_side(tmp_path: Path) -> None:
     samples = open_samples(wavy_samples(tmp_path)).part("train")
     source = CropSource(samples, 32, 5, seed=1)

@@ -94,8 +94,9 @@ def predict_key_maps(
     ModelFileInvalid where the network's file is missing or is none.
     """
     session = open_network(model or assets_dir() / FILE_NAME, threads)
-    size = int(session.get_inputs()[0].shape[-1])
-    wanted = tuple(session.get_inputs()[1].shape)
+    shapes = {each.name: tuple(each.shape) for each in session.get_inputs()}  # ablations lack one of the two
+    size = DEFORMING_STRIDE * deforming.shape[-1]
+    wanted = shapes.get("deforming", deforming.shape)
     if deforming.shape != wanted:
         raise ModelFileInvalid(f"The displacement network takes deforming maps of {wanted}, not {deforming.shape}.")
     if len(texture) != size:
@@ -103,7 +104,8 @@ def predict_key_maps(
         texture = np.asarray(cv2.resize(texture, shape, interpolation=cv2.INTER_AREA), np.uint8)
         trust = cv2.resize(np.asarray(trust, np.float32), shape, interpolation=cv2.INTER_AREA)
     seen = texture_channels(texture, trust)[None]
-    base, patterns, gains = session.run(None, {"texture": seen, "deforming": deforming})
+    given = {"texture": seen, "deforming": deforming}
+    base, patterns, gains = session.run(None, {name: given[name] for name in shapes})
     return assemble(base, patterns, gains, threads)
 
 
