@@ -25,3 +25,10 @@ def test_the_face_model_was_measured_within_its_bars() -> None:
 def test_the_detector_error_ships() -> None:
     assert DetectorError.load() is not None
     assert (assets_dir() / "licenses" / "ICT-FaceKit-LICENSE.txt").is_file()
+
+
+def test_the_trained_networks_ship_and_stay_small() -> None:
+    """The extension's zips have room for 3.5 MB of networks."""
+    networks = [*assets_dir().glob("*.onnx"), assets_dir() / "sd_detail_bases.npz"]
+    assert assets_dir() / "displacement.onnx" in networks
+    assert sum(path.stat().st_size for path in networks) <= 3.5e6
