@@ -49,6 +49,9 @@ FORK_TURN = (1.4, 2.2)
 """Cycles per wavelength, relative to parallel lines, between which a place counts as the middle of a fork."""
 SHIFT_TURN = (0.5, 1.2)
 """The same for what the shift to the photo's lines adds."""
+KNOT_SMOOTHING_MM = 1.2
+KNOT_REACH = 3.0
+"""Such a place fades over this length, and so many times as far as the blur alone would make it."""
 LOCKED_SMOOTHING_MM = 4.0
 """Over which that fades out: where a photo stops seeing a line, the line itself does not stop."""
 LOCKED_ROUNDNESS = 0.2
@@ -157,7 +160,9 @@ def line_relief(lines: CreaseSet, locked: LockedLines | None = None, cap_mm: flo
         # Somebody's own line is not interrupted by chance, and folds more deeply than skin without a line.
         depth = np.maximum(depth, np.minimum(3.0 * own, 1.0)) * (1.0 + np.float32(LOCKED_GAIN) * own)
         # On their way to the photo's lines, lines may fork once more.
-        depth = depth * (1.0 - smoothstep(_widened(cycles_per_texel(locked.shift) * texels), *SHIFT_TURN))
+        knot = smoothstep(_widened(cycles_per_texel(locked.shift) * texels), *SHIFT_TURN)
+        knot = np.asarray(cv2.GaussianBlur(knot, (0, 0), KNOT_SMOOTHING_MM / texel_mm), np.float32)
+        depth = depth * np.maximum(np.float32(1.0) - np.float32(KNOT_REACH) * knot, np.float32(0.0))
         phase = phase - locked.shift
     return profile(phase, lines.style.exponent, lines.style.roundness, fineness) * depth * lines.mask
 
