@@ -49,16 +49,17 @@ def add_train_bases(verbs: Any) -> None:
 def run_train_bases(options: argparse.Namespace, terminal: Terminal) -> None:
     """Train, export and print the report as JSON. Raises FaceError."""
     try:
-        import torch
-    except ImportError as error:
+        from .training.train_bases import settings_of, train_from_folders, use_threads
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise MissingDependency("Training needs torch: pip install 'facewright[train]'.") from error
-    from .training.train_bases import settings_of, train_from_folders
 
     for name in ("size", "static_components", "dynamic_components", "batch", "threads"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise FaceError(f"--{name.replace('_', '-')} takes a number from 1, not {value}.")
-    torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     out = options.output or assets_dir()
     report = train_from_folders(options.samples, options.work, out, settings_of(options), terminal.progress)
     terminal.result({"output": str(out), "report": report})

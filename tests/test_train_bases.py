@@ -165,6 +165,7 @@ def test_command_names_what_is_wrong(
 def test_missing_torch_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.delitem(sys.modules, "facewright.training.train_bases", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["train-bases", "--samples", str(tmp_path), "--work", str(tmp_path)]) == 1
     assert "Training needs torch" in capsys.readouterr().err

@@ -322,6 +322,11 @@ def train_from_folders(
     return train_bases(joined(examples), work, out, settings, progress)
 
 
+def use_threads(count: int) -> None:
+    """Let torch use so many processor cores in this process."""
+    torch.set_num_threads(count)
+
+
 def settings_of(options: argparse.Namespace) -> TrainBasesSettings:
     """Settings from the flags of ``cli_train_bases``; what is None there has its default."""
 
