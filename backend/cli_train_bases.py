@@ -14,7 +14,7 @@ EXAMPLES = """\
 examples:
   python -m facewright.training.detail_samples samples --train 300 --held-out 16 --size 512
   facewright train-bases --samples samples --work work -o trained
-  facewright train-bases --samples samples --work work -o trained      goes on where it was stopped
+run again, the last goes on where it was stopped.
 """
 
 

@@ -29,6 +29,7 @@ from facewright.head.bundle import OPTIONAL, REQUIRED, HeadBundle, read_bundle
 from facewright.head.describe import describe_bundle
 from facewright.head.detail_files import read_detail
 from facewright.head.detail_masks import DETAIL_FILES
+from facewright.head.engine_names import ENGINE_FILES
 from facewright.mesh.texel_map import uv_sampler
 from facewright.photo.exif import focal_px_of
 from facewright.photo.landmarks import Face
@@ -63,7 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @real
 def test_bundle_is_whole(run: Run) -> None:
     names = {p.relative_to(run.bundle.path).as_posix() for p in run.bundle.path.rglob("*") if p.is_file()}
-    assert names == {*REQUIRED, *DETAIL_FILES, "head.json", *(f"head.{kind}" for kind in EXPORTS)}
+    exports = {f"head.{kind}" for kind in EXPORTS}
+    assert names == {*REQUIRED, *DETAIL_FILES, "head.json", *exports, *ENGINE_FILES}
     assert run.result.record == json.loads((run.bundle.path / "head.json").read_bytes())
     with Image.open(run.bundle.path / "textures/albedo.png") as albedo:
         assert albedo.size == (512, 512)
@@ -135,7 +137,8 @@ def test_same_photo_same_bytes(run: Run, tmp_path: Path) -> None:
         json.loads((folder / "head.json").read_bytes()) for folder in (run.bundle.path, tmp_path / "again")
     )
     assert first.pop("timings") != second.pop("timings")
-    first["files"].pop("head.glb", None)
+    for name in ("head.glb", *ENGINE_FILES):
+        del first["files"][name]
     assert first == second
 
 
@@ -266,9 +269,9 @@ def _addon(home: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def test_blender_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _addon(tmp_path, monkeypatch, "Path(sys.argv[1], 'head.glb').write_text(' '.join(sys.argv[2:]))")
-    blender_export.export_with_blender(tmp_path, ["glb"], lambda: False)
-    assert "--glb" in (tmp_path / "head.glb").read_text()
+    _addon(tmp_path, monkeypatch, "Path(sys.argv[1], 'head.blend').write_text(' '.join(sys.argv[2:]))")
+    blender_export.export_with_blender(tmp_path, ["blend"], lambda: False)
+    assert "--blend" in (tmp_path / "head.blend").read_text()
 
 
 @pytest.mark.parametrize(
@@ -296,6 +299,7 @@ def test_blender_is_stopped_on_cancel(tmp_path: Path, monkeypatch: pytest.Monkey
 @real
 @pytest.mark.skipif(not EXPORTS, reason="bpy is not installed")
 def test_exports_are_part_of_the_bundle(run: Run) -> None:
-    assert set(run.result.record["files"]) == {*REQUIRED, *DETAIL_FILES, "head.glb"} <= {*REQUIRED, *OPTIONAL}
+    expected = {*REQUIRED, *DETAIL_FILES, "head.glb", *ENGINE_FILES}
+    assert set(run.result.record["files"]) == expected <= {*REQUIRED, *OPTIONAL}
     assert (run.bundle.path / "head.glb").read_bytes()[:4] == b"glTF"
     assert "blender" in run.result.seconds

@@ -24,7 +24,7 @@ Float32 = NDArray[np.float32]
 
 STYLES: dict[str, CreaseStyle] = {
     "nasolabial": CreaseStyle(
-        11.0, 0.92, 0.47, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
+        11.0, 0.92, 0.50, onset=0.04, exponent=1.0, roundness=0.50, variation=0.22, variation_mm=26.0,
         meander=0.04, aging=0.6,
     ),
     "cheek": CreaseStyle(

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import bpy
 from bpy.app.handlers import persistent
 
+from ..detail_nodes.controls import detail_modifier
 from ..heads import heads_in_file, parts_of
 from .record import KEY_TOKEN, new_token
 
@@ -67,6 +68,34 @@ def follow_copies() -> int:
     return changed
 
 
+def restore_lost_targets() -> int:
+    """Let drivers of dynamic detail that read nothing read the head's shape keys again; how many did.
+
+    What undo keeps of an overridden head holds no link into the other file's shape keys, so its drivers come back
+    without a target.
+    """
+    restored = 0
+    for head in heads_in_file():
+        modifier, keys = detail_modifier(head), head.data.shape_keys
+        if modifier is None or keys is None or head.animation_data is None or not head.is_editable:
+            continue
+        own = f'modifiers["{bpy.utils.escape_identifier(modifier.name)}"]'
+        for curve in head.animation_data.drivers:
+            if not curve.data_path.startswith(own):
+                continue
+            lost = [
+                target for variable in curve.driver.variables for target in variable.targets
+                if target.id is None and target.id_type == "KEY"
+            ]  # fmt: skip
+            for target in lost:
+                target.id = keys
+            if lost:
+                curve.driver.is_valid = True
+                head.update_tag()
+            restored += bool(lost)
+    return restored
+
+
 @persistent
 def follow_after_change(*_: object) -> None:
     """Handler after every change of the scene: looks for copies only where datablocks came or went."""
@@ -82,6 +111,7 @@ def follow_after_jump(*_: object) -> None:
     """Handler after undo, redo and loading: the state may be one from before a copy was followed."""
     global _counts
     _counts = ()
+    restore_lost_targets()
     follow_after_change()
 
 

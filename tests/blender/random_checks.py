@@ -68,7 +68,8 @@ def check_drivers() -> None:
             gone = False
             for variable in curve.driver.variables:
                 for target in variable.targets:
-                    if target.id is None and is_head(owner) and owner.data.shape_keys is None:
+                    is_object = isinstance(owner, bpy.types.Object)
+                    if target.id is None and is_object and is_head(owner) and owner.data.shape_keys is None:
                         gone = True  # all shape keys were deleted, and the detail's drivers with them
                         continue
                     if target.id is None:

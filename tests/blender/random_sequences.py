@@ -43,7 +43,7 @@ from random_steps import STEPS, Walk, local_heads, reconstruct, use_photo  # noq
 
 import blender_addon  # noqa: E402
 from blender_addon.backend_door import cache_dir  # noqa: E402
-from blender_addon.heads import PART, RECORD, is_head, parts_of  # noqa: E402
+from blender_addon.heads import PART, RECORD, heads_in_file, is_head, parts_of  # noqa: E402
 from blender_addon.job import session  # noqa: E402
 from blender_addon.scene.add import add_head, prepare  # noqa: E402
 
@@ -128,7 +128,7 @@ def repair(done: list[str]) -> None:
     """Rebuild whatever is left of every head; it must be complete then."""
     to_object_mode()
     layer = bpy.context.view_layer
-    belonging = {part for head in local_heads() for part in parts_of(head) if part is not None}
+    belonging = {part for head in heads_in_file() for part in parts_of(head) if part is not None}
     remnants = [o for o in layer.objects if PART in o and RECORD in o and o not in belonging and o.library is None]
     for name in [obj.name for obj in (*local_heads(), *remnants)]:
         part = layer.objects.get(name)
@@ -142,6 +142,8 @@ def repair(done: list[str]) -> None:
         try:
             bpy.ops.facewright.rebuild("EXEC_DEFAULT", True)
         except RuntimeError as error:
+            if not is_head(part) and "is linked from another file" in str(error):
+                continue  # a copy of an overridden head's camera: the sentence says what to do
             raise Broken(f"what is left of {name} cannot be repaired: {error}") from error
         head = layer.objects.active
         check_complete(head)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from clean_environment import CleanEnvironment, Ran
+from facewright.head.engine_names import file_names
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
@@ -107,7 +108,10 @@ def test_files_are_written_only_where_they_may(
     assert [path.name for path in environment.temporary.iterdir() if not path.name.startswith("blender_")] == []
     folder = {"holiday.heic", "scene.blend", "head.fbx"}
     assert {path.name for path in output.iterdir() if path.is_file()} == folder
-    assert [path.suffix for path in output.rglob("*/*")] == [".png"] * 4, "the export's textures"
+    written = {path.relative_to(output).parts[0] for path in output.rglob("*/*")}
+    (textures,) = (name for name in written if not name.endswith("_detail"))
+    assert [path.suffix for path in (output / textures).iterdir()] == [".png"] * 4, "the export's textures"
+    assert {path.name for path in (output / "head_detail").iterdir()} == set(file_names("head"))
 
 
 def test_what_the_worker_writes_lies_in_the_user_folder(used: Ran, environment: CleanEnvironment) -> None:
