@@ -219,7 +219,10 @@ def _start(output: Path, *options: str) -> subprocess.Popen[str]:
         sys.executable, "-m", "facewright", "reconstruct", str(PHOTOS / "astronaut.png"), "-o", str(output),
         "--texture-size", "256", *options,
     ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
+    )  # fmt: skip
 
 
 @unix
