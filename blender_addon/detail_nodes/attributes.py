@@ -13,6 +13,8 @@ read 13 attributes and no more; the channels are those of the images that they m
 
     fw_detail_1 .. fw_detail_5  static, M_1 .. M_19: keys_1.png .. keys_5.png
     fw_tension                  t+, t- (of TENSION_UNIT), pores: tension.png; alpha: blood flow, above 0 redder
+    fw_detail_shown             1; missing where the modifier is switched off, and then a material sees 0, while it
+                                sees the alpha of a missing colour as 1
 """
 
 from __future__ import annotations
@@ -33,5 +35,6 @@ STATIC = (*ACTIVATION, *INVERSE_ENERGY, *REGION, SKIN_EDGE, EDGE_SHARE)
 
 DETAIL = tuple(f"fw_detail_{number}" for number in range(1, 2 + len(KEY_NAMES) // CHANNELS))
 TENSION = "fw_tension"
+SHOWN = "fw_detail_shown"
 REST_POSITION = "rest_position"
 """Blender's own, before shape keys, where the object asks for it."""

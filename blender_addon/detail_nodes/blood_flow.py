@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import bpy
 
-from .attributes import TENSION
+from .attributes import SHOWN, TENSION
 from .sheet import Sheet, shared_group
 
-KIND, CONTENT = "blood_flow", "1"
+KIND, CONTENT = "blood_flow", "2"
 EXTINCTION = (0.24, 1.20, 1.00)
 """k of red, green and blue, per unit of tension; the ratios are those of oxygenated blood, softened."""
 
@@ -24,11 +24,14 @@ def blood_flow_group() -> bpy.types.NodeTree:
 
 
 def _draw(sheet: Sheet) -> None:
-    #   fw_tension alpha --> 3 x MULTIPLY -k --> EXPONENT --> Combine --> MULTIPLY --> Color
-    #   Color ------------------------------------------------------------^
+    #   fw_tension alpha --> x fw_detail_shown --> 3 x MULTIPLY -k --> EXPONENT --> Combine --> MULTIPLY --> Color
+    #   Color ----------------------------------------------------------------------------------^
     sheet.socket("Color", "Color", "Skin colour at rest", default=(0.8, 0.6, 0.5, 1.0))
     sheet.socket("Color", "Color", "Skin colour with the blood that the expression leaves in it", output=True)
-    change = sheet.node("ShaderNodeAttribute", 0, 2, attribute_name=TENSION).outputs["Alpha"]
+    with sheet.frame("0 where the modifier is switched off"):
+        stored = sheet.node("ShaderNodeAttribute", -1, 2, attribute_name=TENSION).outputs["Alpha"]
+        shown = sheet.node("ShaderNodeAttribute", -1, 3, attribute_name=SHOWN).outputs["Fac"]
+        change = sheet.math("MULTIPLY", 0, 2, stored, shown)
     combine = sheet.node("ShaderNodeCombineColor", 3, 2)
     for row, extinction in enumerate(EXTINCTION):
         depth = sheet.math("MULTIPLY", 1, 2 + row, change, -extinction)

@@ -24,13 +24,14 @@ from .attributes import (
     INVERSE_ENERGY,
     KEY_NAMES,
     REGION,
+    SHOWN,
     SKIN_EDGE,
     TENSION,
 )  # fmt: skip
 from .controls import CONTROLS, REGIONS
-from .sheet import Sheet, shared_group
+from .sheet import Sheet, Value, shared_group
 
-KIND, CONTENT = "detail", "1"
+KIND, CONTENT = "detail", "2"
 BEYOND_ALL_WEIGHTS = 1e6
 _NAME = {control.key: control.name for control in CONTROLS}
 _STEMS = tuple(names[0].rpartition("_")[0] + "_*" for names in (ACTIVATION, INVERSE_ENERGY, REGION))
@@ -47,7 +48,7 @@ def detail_group(key_weights: NDArray[np.floating]) -> bpy.types.NodeTree:
 def _draw(sheet: Sheet, key_weights: NDArray[np.floating]) -> None:
     #   controls --> [strengths] static, pores, dynamic --+
     #                   ^ Regions                         |
-    #   52 weights --> Weight Masks --> not in HiFace's --+--> [pack] --> Capture --> Store x 6 --> Remove
+    #   52 weights --> Weight Masks --> not in HiFace's --+--> [pack] --> Capture --> Store x 7 --> Remove
     #   mesh --------> Tension ---> not in FaceScape's ---+                  ^
     #   Geometry ------------------------------------------------------------+
     _interface(sheet)
@@ -66,10 +67,11 @@ def _draw(sheet: Sheet, key_weights: NDArray[np.floating]) -> None:
     with sheet.frame("For the material to read"):
         for column, name in enumerate(packed):
             geometry = _stored(sheet, geometry, name, capture.outputs[name], 13 + column)
+        geometry = _stored(sheet, geometry, SHOWN, 1.0, 13 + len(packed), "FLOAT")
     with sheet.frame("What only this group needs"):
         for column, name in enumerate((*_STEMS, SKIN_EDGE, EDGE_SHARE)):
-            geometry = _removed(sheet, geometry, name, 13 + len(packed) + column)
-    sheet.outputs(13 + len(packed) + len(_STEMS) + 2, 0, {"Geometry": geometry})
+            geometry = _removed(sheet, geometry, name, 14 + len(packed) + column)
+    sheet.outputs(14 + len(packed) + len(_STEMS) + 2, 0, {"Geometry": geometry})
 
 
 def _interface(sheet: Sheet) -> None:
@@ -158,11 +160,12 @@ def _tension(sheet: Sheet, moving: bpy.types.NodeSocket) -> dict[str, bpy.types.
 
 
 def _stored(
-    sheet: Sheet, geometry: bpy.types.NodeSocket, name: str, value: bpy.types.NodeSocket, column: float
+    sheet: Sheet, geometry: bpy.types.NodeSocket, name: str, value: Value, column: float,
+    data_type: str = "FLOAT_COLOR",
 ) -> bpy.types.NodeSocket:
     node = sheet.node(
-        "GeometryNodeStoreNamedAttribute", column, 0, data_type="FLOAT_COLOR", domain="POINT", label=name
-    )  # fmt: skip
+        "GeometryNodeStoreNamedAttribute", column, 0, data_type=data_type, domain="POINT", label=name
+    )
     node.inputs["Name"].default_value = name
     sheet.feed(node.inputs["Geometry"], geometry)
     sheet.feed(next(socket for socket in node.inputs if socket.enabled and socket.name == "Value"), value)

@@ -3,17 +3,18 @@
     height = step / 1000 * sum_c (65535 value_c - offset) factor_c
 
 over the 23 channels of keys_1.png .. keys_5.png and tension.png. Images hold millimetres in steps; the factors are
-what the modifier stored at the vertices, so this sum knows neither modes nor controls.
+what the modifier stored at the vertices, so this sum knows neither modes nor controls. Where the modifier is
+switched off, the height is 0.
 """
 
 from __future__ import annotations
 
 import bpy
 
-from .attributes import DETAIL, TENSION
+from .attributes import DETAIL, SHOWN, TENSION
 from .sheet import Sheet, Value, shared_group
 
-KIND, CONTENT = "displacement", "1"
+KIND, CONTENT = "displacement", "2"
 LARGEST = 65535.0
 """Of a 16-bit image, which the shader sees as 1."""
 IMAGES = (*(f"keys_{number}" for number in range(1, len(DETAIL) + 1)), "tension")
@@ -39,7 +40,7 @@ def displacement_group() -> bpy.types.NodeTree:
 def _draw(sheet: Sheet) -> None:
     #   Offset --> / 65535 --+
     #   Keys 1 ------------> - --> DOT_PRODUCT --+
-    #   fw_detail_1 colour ------------^         +--> ADD --> ... five times, and tension --> x Step --> Height
+    #   fw_detail_1 colour ------------^         +--> ADD --> ... 5 times, and tension --> x Step x Shown --> Height
     #   Keys 1 Alpha ------> - --> MULTIPLY -----+
     #   fw_detail_1 alpha -------------^
     for image in IMAGES:
@@ -65,4 +66,6 @@ def _draw(sheet: Sheet) -> None:
             if alpha_socket(image) in given:
                 alpha = sheet.math("SUBTRACT", 2, row + 2, given[alpha_socket(image)], offset)
                 total = sheet.math("MULTIPLY_ADD", 6, row + 2, alpha, factors["Alpha"], total)
-    sheet.outputs(8, 0, {HEIGHT: sheet.math("MULTIPLY", 7, 0, total, metres)})
+    shown = sheet.node("ShaderNodeAttribute", 6, -3, attribute_name=SHOWN).outputs["Fac"]
+    height = sheet.math("MULTIPLY", 7, 0, total, metres)
+    sheet.outputs(9, 0, {HEIGHT: sheet.math("MULTIPLY", 8, 0, height, shown)})

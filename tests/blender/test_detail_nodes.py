@@ -22,6 +22,7 @@ from readback import only_mesh
 from blender_addon import export
 from blender_addon.backend_door import ARKIT_NAMES, Head, read_head
 from blender_addon.detail_nodes import attributes, controls
+from blender_addon.detail_nodes.blood_flow import blood_flow_group
 from blender_addon.detail_nodes.controls import REGIONS, detail_modifier, set_control
 from blender_addon.detail_nodes.detail_group import detail_group
 from blender_addon.detail_nodes.displacement import HEIGHT, displacement_group
@@ -236,17 +237,37 @@ def test_what_cycles_bakes(empty: None, fine_bundle: Path) -> None:
         assert rms((baked - expected)[hit]) < 0.02 * rms(expected[hit])
 
 
+def test_with_the_modifier_switched_off(built: HeadObjects) -> None:
+    # A colour attribute that is missing has an alpha of 1 in Cycles: unguarded, every fourth channel would show.
+    set_randomly(built.head, 4)
+    detail_modifier(built.head).show_viewport = detail_modifier(built.head).show_render = False
+    colour = bake(built.head, 64, skin_group(built.head, blood_flow_group()).outputs["Color"])
+    height = bake(built.head, 64, skin_group(built.head, displacement_group()).outputs[HEIGHT], 1000.0)
+    assert not height[height != UNTOUCHED].any()
+    plain = bake(built.head, 64, skin_group(built.head, blood_flow_group()).inputs["Color"].links[0].from_socket)
+    assert np.array_equal(colour, plain) and np.ptp(plain[plain != UNTOUCHED]) > 0.1
+
+
 def rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
 def bake_height(head: bpy.types.Object, size: int) -> np.ndarray:
     """(S, S) mm, the displacement that the head's material computes, baked by Cycles; row 0 at v = 1."""
+    return bake(head, size, skin_group(head, displacement_group()).outputs[HEIGHT], 1000.0)[:, :, 0]
+
+
+def skin_group(head: bpy.types.Object, group: bpy.types.NodeTree) -> bpy.types.Node:
+    nodes = skin_material(head).node_tree.nodes
+    return next(node for node in nodes if node.type == "GROUP" and node.node_tree == group)
+
+
+def bake(head: bpy.types.Object, size: int, socket: bpy.types.NodeSocket, times: float = 1.0) -> np.ndarray:
+    """(S, S, 3) what a socket of the skin's material holds; row 0 at v = 1; UNTOUCHED where nothing was baked."""
     material, scene = skin_material(head), bpy.context.scene
     nodes, link = material.node_tree.nodes, material.node_tree.links.new
-    group = next(node for node in nodes if node.type == "GROUP" and node.node_tree == displacement_group())
     emission, target = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeTexImage")
-    link(group.outputs[HEIGHT], emission.inputs["Color"])
+    link(socket, emission.inputs["Color"])
     output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
     link(emission.outputs[0], output.inputs["Surface"])
     target.image = bpy.data.images.new("height", size, size, float_buffer=True, is_data=True)
@@ -259,12 +280,12 @@ def bake_height(head: bpy.types.Object, size: int) -> np.ndarray:
     scene.render.engine, scene.cycles.samples = "CYCLES", 1
     bpy.context.view_layer.objects.active = head
     head.select_set(True)
-    emission.inputs["Strength"].default_value = 1000.0
+    emission.inputs["Strength"].default_value = times
     pixels = np.full(size * size * 4, UNTOUCHED, np.float32)
     target.image.pixels.foreach_set(pixels)
     bpy.ops.object.bake(type="EMIT", margin=0, use_clear=False)
     target.image.pixels.foreach_get(pixels)
-    return pixels.reshape(size, size, 4)[::-1, :, 0]
+    return pixels.reshape(size, size, 4)[::-1, :, :3]
 
 
 # ------------------------------------------------------------------------------- what becomes of a head in a file
