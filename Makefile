@@ -10,7 +10,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
 	  { echo "Facewright's make commands need Python 3.11 (bpy 4.5 exists for no other); set PYTHON=/path/to/python3.11."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[blender,dev,train]"
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[blender,dev,train,evaluate]"
 	touch $@
 
 demo: $(VENV)/installed

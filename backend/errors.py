@@ -58,6 +58,14 @@ class OutputUnwritable(FaceError):
     """The output cannot be written: it exists, the folder is read-only, or the disk is full."""
 
 
+class MeshInvalid(FaceError):
+    """A mesh that is to be measured is empty, broken, or cannot be what it is said to be."""
+
+
+class DataSetInvalid(FaceError):
+    """A data set for evaluation lacks files, or is not laid out as it should be."""
+
+
 class MissingDependency(FaceError):
     """An optional package, or a file that is fetched once, is not there."""
 

@@ -14,7 +14,7 @@ ADDON = ROOT / "blender_addon"
 LAYERS = {
     "errors": 0, "config": 0, "__init__": 0, "mesh": 1, "photo": 2, "face_model": 2, "fitting": 3,
     "dynamic_detail": 3, "texture": 4, "displacement": 5, "head": 6, "api": 7, "worker": 8, "training": 8,
-    "__main__": 9,
+    "evaluation": 9, "__main__": 10,
 }  # fmt: skip
 STANDARD = set(__import__("sys").stdlib_module_names)
 RUN_TIME = {"numpy", "scipy", "cv2", "onnxruntime", "PIL"}
@@ -23,8 +23,10 @@ EXTRA = {
     "onnx": {"photo"},
     "tflite": {"photo"},
     "flatbuffers": {"photo"},
-    "igl": {"training"},
-    "embreex": {"training"},
+    "igl": {"training", "evaluation"},
+    "embreex": {"training", "evaluation"},
+    "trimesh": {"evaluation"},
+    "eos": {"evaluation"},
     "torch": {"training"},
 }
 SOURCES = sorted(BACKEND.rglob("*.py"))
