@@ -73,5 +73,5 @@ def test_errors_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelFileInvalid, match="cannot be read"):
         predict_key_maps(texture, trust, deforming, tmp_path / "nothing.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"no network")
-    with pytest.raises(ModelFileInvalid, match="cannot be read"):
+    with pytest.raises(ModelFileInvalid, match="cannot be used"):
         predict_key_maps(texture, trust, deforming, tmp_path / "bad.onnx")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..config import assets_dir
 from ..errors import ModelFileInvalid
-from .onnx_session import THREADS, open_network
+from ..photo.onnx_session import THREADS, open_network
 
 Float32 = NDArray[np.float32]
 

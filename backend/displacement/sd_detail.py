@@ -26,11 +26,11 @@ from ..dynamic_detail.tension import tension as vertex_tension
 from ..errors import ModelFileInvalid
 from ..mesh.texel_map import uv_sampler
 from ..mesh.topology import Topology
+from ..photo.onnx_session import THREADS, open_network
 from .crease_ground import slit_fade
 from .detail_basis import DetailBasis, load_bases, resized
 from .lattice_frame import LatticeFrame
 from .network import TEXTURE_CHANNELS, texture_channels
-from .onnx_session import THREADS, open_network
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from ..errors import ModelFileInvalid, NoFaceFound
+from ..errors import NoFaceFound
 from .crop import Region, cut_out
 from .detect import (
     MESH_REGION_SCALE,
@@ -40,6 +39,7 @@ from .landmark_sets import (
     RIGHT_IRIS,
 )
 from .model_files import NETWORKS, Progress, checked_network, find_models
+from .onnx_session import open_session
 
 IRIS_REGION_SCALE = 2.3
 SURE_INSTABILITY = 0.03
@@ -302,13 +302,4 @@ def _turned_back(face: Face, turns: int, width: int, height: int) -> Face:
 
 
 def _session(folder: Path, name: str, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    content = checked_network(folder, name)
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError) as error:  # onnxruntime's own errors derive from RuntimeError
-        path = folder / NETWORKS[name].file
-        raise ModelFileInvalid(f"The network file {path} cannot be used: {error}.") from error
+    return open_session(checked_network(folder, name), folder / NETWORKS[name].file, threads)
