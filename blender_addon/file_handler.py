@@ -23,11 +23,4 @@ class FACEWRIGHT_FH_photo(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    bpy.utils.register_class(FACEWRIGHT_FH_photo)
-
-
-def unregister() -> None:
-    """Take them back."""
-    bpy.utils.unregister_class(FACEWRIGHT_FH_photo)
+register, unregister = bpy.utils.register_classes_factory((FACEWRIGHT_FH_photo,))

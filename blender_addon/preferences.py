@@ -133,11 +133,4 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def register() -> None:
-    """Register the preferences with Blender."""
-    bpy.utils.register_class(FACEWRIGHT_AP_preferences)
-
-
-def unregister() -> None:
-    """Take them back; Blender keeps their values."""
-    bpy.utils.unregister_class(FACEWRIGHT_AP_preferences)
+register, unregister = bpy.utils.register_classes_factory((FACEWRIGHT_AP_preferences,))

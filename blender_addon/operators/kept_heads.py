@@ -72,13 +72,4 @@ def _bundles_in_use() -> frozenset[Path]:
 CLASSES = (FACEWRIGHT_OT_show_heads_folder, FACEWRIGHT_OT_clear_heads)
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -130,13 +130,4 @@ CLASSES = (
 )  # fmt: skip
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -80,13 +80,4 @@ class FACEWRIGHT_FH_take(bpy.types.FileHandler):
 CLASSES = (FACEWRIGHT_OT_import_take, FACEWRIGHT_FH_take)
 
 
-def register() -> None:
-    """Register the operator and what is dropped on it."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

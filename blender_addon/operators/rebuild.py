@@ -110,13 +110,4 @@ class FACEWRIGHT_OT_refresh_textures(OnHead, JobOperator, bpy.types.Operator):
 CLASSES = (FACEWRIGHT_OT_rebuild, FACEWRIGHT_OT_refresh_textures)
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

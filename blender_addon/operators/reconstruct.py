@@ -152,13 +152,4 @@ class FACEWRIGHT_OT_show_log(bpy.types.Operator):
 CLASSES = (FACEWRIGHT_OT_reconstruct, FACEWRIGHT_OT_cancel, FACEWRIGHT_OT_show_log)
 
 
-def register() -> None:
-    """Register the operators with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -119,13 +119,4 @@ class FACEWRIGHT_OT_head_details(bpy.types.Operator):
 CLASSES = (FACEWRIGHT_OT_look_through_photo, FACEWRIGHT_OT_show_seen, FACEWRIGHT_OT_head_details)
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

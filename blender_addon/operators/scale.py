@@ -64,11 +64,4 @@ class FACEWRIGHT_OT_set_size(OnHead, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    bpy.utils.register_class(FACEWRIGHT_OT_set_size)
-
-
-def unregister() -> None:
-    """Take them back."""
-    bpy.utils.unregister_class(FACEWRIGHT_OT_set_size)
+register, unregister = bpy.utils.register_classes_factory((FACEWRIGHT_OT_set_size,))

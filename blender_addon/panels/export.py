@@ -66,11 +66,4 @@ def _draw_report(layout: bpy.types.UILayout, context: bpy.types.Context, report:
         opener.filepath = str(report.written[0].path.parent)
 
 
-def register() -> None:
-    """Register the panel with Blender."""
-    bpy.utils.register_class(FACEWRIGHT_PT_export)
-
-
-def unregister() -> None:
-    """Take it back."""
-    bpy.utils.unregister_class(FACEWRIGHT_PT_export)
+register, unregister = bpy.utils.register_classes_factory((FACEWRIGHT_PT_export,))

@@ -182,13 +182,4 @@ def _rows_of(own: list[str]) -> tuple[Row, ...]:
 CLASSES = (FACEWRIGHT_PT_expressions,)
 
 
-def register() -> None:
-    """Register this module's classes with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

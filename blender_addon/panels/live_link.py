@@ -62,13 +62,4 @@ def _take_on(head: bpy.types.Object | None) -> bpy.types.Action | None:
 CLASSES = (FACEWRIGHT_PT_live_link, FACEWRIGHT_PT_live_link_options)
 
 
-def register() -> None:
-    """Register the panels."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -177,13 +177,4 @@ def _draw_split_label(layout: bpy.types.UILayout, text: str) -> None:
 _CLASSES = (FACEWRIGHT_PT_photo, FACEWRIGHT_PT_photo_settings)
 
 
-def register() -> None:
-    """Register the panels with Blender."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -45,11 +45,4 @@ def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, outcome
         layout.operator("facewright.show_log", icon="TEXT")
 
 
-def register() -> None:
-    """Register the panel with Blender."""
-    bpy.utils.register_class(FACEWRIGHT_PT_reconstruct)
-
-
-def unregister() -> None:
-    """Take it back."""
-    bpy.utils.unregister_class(FACEWRIGHT_PT_reconstruct)
+register, unregister = bpy.utils.register_classes_factory((FACEWRIGHT_PT_reconstruct,))

@@ -137,13 +137,4 @@ def _draw_legend(layout: bpy.types.UILayout, head: bpy.types.Object, record: Map
 CLASSES = (FACEWRIGHT_PT_result, FACEWRIGHT_PT_size, FACEWRIGHT_PT_repair)
 
 
-def register() -> None:
-    """Register this module's panels with Blender."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them back."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
