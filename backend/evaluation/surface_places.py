@@ -1,0 +1,75 @@
+"""Places on a surface: the nearest to points, their normals, and whether they lie on an open border."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mesh.normals import vertex_normals
+from .surface import Nearest, Surface
+
+Array = NDArray[np.float64]
+ON_EDGE = 1e-6  # a barycentric coordinate below it: the place lies on the edge
+
+
+class SurfaceTree:
+    """A surface with its search tree, for many queries of nearest places."""
+
+    def __init__(self, surface: Surface) -> None:
+        import igl
+
+        self.surface = surface
+        self._triangles = surface.triangles.astype(np.int64)
+        self._tree = igl.AABB()
+        self._tree.init(surface.vertices, self._triangles)
+
+    def nearest(self, points: Array) -> Nearest:
+        """Nearest place for every point (N, 3)."""
+        query = np.ascontiguousarray(points, np.float64)
+        squared, triangle, place = self._tree.squared_distance(self.surface.vertices, self._triangles, query)
+        return Nearest(np.sqrt(np.maximum(squared, 0.0)), np.asarray(triangle), np.asarray(place))
+
+
+def barycentric(surface: Surface, triangle: NDArray[np.int64], place: Array) -> Array:
+    """(N, 3) weights of the corners at places (N, 3) on triangles (N,); equal ones where a triangle has no area."""
+    a, b, c = (surface.vertices[surface.triangles[triangle, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    squared = (normal * normal).sum(1)
+    # Signed area of each sub-triangle over the whole.
+    parts = [(np.cross(v - u, place - u) * normal).sum(1) for u, v in ((b, c), (c, a), (a, b))]
+    equal = np.full((len(place), 3), 1.0 / 3.0)
+    weights = np.divide(np.stack(parts, 1), squared[:, None], out=equal, where=squared[:, None] > 0.0)
+    weights = np.clip(weights, 0.0, None)
+    result: Array = weights / weights.sum(1, keepdims=True)
+    return result
+
+
+def normals_at(surface: Surface, triangle: NDArray[np.int64], place: Array) -> Array:
+    """(N, 3) unit normals at places: those of the vertices, interpolated, so that tessellation does not show."""
+    weights = barycentric(surface, triangle, place)
+    corner = vertex_normals(surface.vertices, surface.triangles)[surface.triangles[triangle]]
+    blend = np.einsum("nc,nci->ni", weights, corner)
+    length = np.linalg.norm(blend, axis=1, keepdims=True)
+    result: Array = np.divide(blend, length, out=np.zeros_like(blend), where=length > 0.0)
+    return result
+
+
+def on_open_border(surface: Surface, triangle: NDArray[np.int64], place: Array) -> NDArray[np.bool_]:
+    """(N,) whether a place lies on an edge that only one triangle has: there the surface ends, or has a hole.
+
+    The nearest place of a point beyond the end of a scan is such a one: the distance says nothing about shape.
+    """
+    faces = surface.triangles.astype(np.int64)
+    # Edge k lies opposite corner k.
+    ends = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], 1), -1)
+    keys = ends[..., 0] * len(surface.vertices) + ends[..., 1]
+    _, name, count = np.unique(keys, return_inverse=True, return_counts=True)
+    is_open = (count == 1)[name].reshape(keys.shape)
+    return np.asarray((is_open[triangle] & (barycentric(surface, triangle, place) < ON_EDGE)).any(1))
+
+
+def angles_between(first: Array, second: Array) -> Array:
+    """(N,) degrees between unit vectors (N, 3), exact for small angles too."""
+    across = np.linalg.norm(np.cross(first, second), axis=1)
+    result: Array = np.degrees(np.arctan2(across, (first * second).sum(1)))
+    return result
