@@ -1,7 +1,7 @@
 """Regions of a face by its seven landmarks, for truths that come without regions of their own.
 
-Drawn in the face's own plane with lengths taken from the person: every border is a share of a distance between two of
-the seven points. An expression moves the borders with the corners of the mouth, as it should.
+Drawn in the face's own plane with lengths taken from the person: every border is a share of a distance between two
+of the seven points. An expression moves the borders with the corners of the mouth, as it should.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ CONFIDENCE = 0.95
 
 
 class Pooled(NamedTuple):
-    """Median, mean and standard deviation (population) of pooled values, and how many there were."""
+    """Median, mean and standard deviation (population) of pooled values, and how many values there were."""
 
     median: float
     mean: float
     std: float
-    count: int
+    values: int
 
 
 class Curve(NamedTuple):
@@ -36,11 +36,10 @@ class Curve(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An estimate and the ends of its bootstrap interval; the ends are None where there are fewer than two people."""
+    """An estimate and the ends (low, high) of its bootstrap interval; None where there are fewer than two people."""
 
     estimate: float
-    low: float | None
-    high: float | None
+    ends: tuple[float, float] | None
 
 
 class DistancePool:
@@ -114,7 +113,7 @@ def mean_interval(values: Array, subjects: Sequence[str], resamples: int = RESAM
     estimate = float(np.mean(values))
     drawn = _drawn(len(images), resamples, seed)
     if drawn is None:
-        return Interval(estimate, None, None)
+        return Interval(estimate, None)
     return _interval(estimate, (drawn @ per_person[:, 0]) / (drawn @ images))
 
 
@@ -134,7 +133,7 @@ def paired_ratio(
     estimate = float(both[:, 0].sum() / both[:, 1].sum())
     drawn = _drawn(len(images), resamples, seed)
     if drawn is None:
-        return Interval(estimate, None, None)
+        return Interval(estimate, None)
     sums = drawn @ per_person
     return _interval(estimate, sums[:, 0] / sums[:, 1])
 
@@ -149,8 +148,8 @@ def error_removed(
     half the error only where nothing wrong is added.
     """
     ratio = paired_ratio(metric, mean_face_metric, subjects, resamples, seed)
-    low, high = (None if end is None else 1.0 - end for end in (ratio.high, ratio.low))
-    return Interval(1.0 - ratio.estimate, low, high)
+    ends = None if ratio.ends is None else (1.0 - ratio.ends[1], 1.0 - ratio.ends[0])
+    return Interval(1.0 - ratio.estimate, ends)
 
 
 class DeviationRecovered(NamedTuple):
@@ -202,4 +201,4 @@ def _drawn(people: int, resamples: int, seed: int) -> Array | None:
 def _interval(estimate: float, resampled: Array) -> Interval:
     """Percentile interval."""
     low, high = np.quantile(resampled, [(1.0 - CONFIDENCE) / 2.0, (1.0 + CONFIDENCE) / 2.0])
-    return Interval(estimate, float(low), float(high))
+    return Interval(estimate, (float(low), float(high)))
