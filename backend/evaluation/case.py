@@ -59,6 +59,7 @@ class Truth:
     regions : name -> (T,) bool over the surface's triangles, the data set's own regions; {} where it has none
     region_scans : name -> (N, 3) points, REALY's region scans; {} elsewhere
     keypoints : (K, 3) REALY's 85 on the scan, or None
+    model_vertices : (V, 3) the whole mesh in the face model's own vertex order, same frame; None for real scans
     """
 
     surface: Surface
@@ -69,6 +70,7 @@ class Truth:
     regions: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     region_scans: dict[str, Array] = field(default_factory=dict)
     keypoints: Array | None = None
+    model_vertices: Array | None = None
 
 
 @dataclass(frozen=True)
