@@ -129,7 +129,7 @@ def photograph(
     rest /= area
     normal = _displaced(rest, area, across, down, relief)
     light = _light(normal, relief, rng, settings)
-    colour = _skin(look, image, studio.features, lattice, rng, settings)
+    colour = skin_albedo(look, image, studio.features, lattice, rng, settings)
     shot = _developed(colour * light + _gloss(normal, rng, settings), mm_per_pixel, rng, settings)
 
     view = _direction(rng.uniform(-settings.turn, settings.turn), rng.uniform(-settings.nod, settings.nod))
@@ -182,7 +182,7 @@ def _gloss(normal: Float32, rng: np.random.Generator, settings: PhotographSettin
     return np.asarray(shine[..., None] * rng.uniform(*settings.gloss), np.float32)
 
 
-def _skin(
+def skin_albedo(
     look: Look,
     image: Float32,
     features: RestFeatures,
@@ -190,7 +190,14 @@ def _skin(
     rng: np.random.Generator,
     settings: PhotographSettings,
 ) -> Float32:
-    """(S, S, 3) linear albedo: tone, blood and pigment in patches, spots."""
+    """(S, S, 3) linear albedo: tone, blood and pigment in patches, spots; no lips and no brows.
+
+    Parameters
+    ----------
+    look : its ``skin`` is the tone
+    image : (S, S, 3) of the lattice, for its size
+    features, lattice : of the model; texels of the lattice are S a side
+    """
     size = len(image)
     scale = size / 1024.0
     tone = look.skin**2.2
