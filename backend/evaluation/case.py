@@ -57,7 +57,7 @@ class Truth:
     head_rotation : (3, 3) X_frame = head_rotation @ X_head, X_head: x to the left, y up, z out of the face
     outer_eye_distance : mm, between the outer corners of the eyes; None where not known
     regions : name -> (T,) bool over the surface's triangles, the data set's own regions; {} where it has none
-    region_scans : name -> (N, 3) points, REALY's region scans; {} elsewhere
+    region_scans : name -> surface of a region, REALY's nose, mouth, forehead and cheek, mm; {} elsewhere
     keypoints : (K, 3) REALY's 85 on the scan, or None
     model_vertices : (V, 3) the whole mesh in the face model's own vertex order, same frame; None for real scans
     """
@@ -68,7 +68,7 @@ class Truth:
     head_rotation: Array | None
     outer_eye_distance: float | None = None
     regions: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-    region_scans: dict[str, Array] = field(default_factory=dict)
+    region_scans: dict[str, Surface] = field(default_factory=dict)
     keypoints: Array | None = None
     model_vertices: Array | None = None
 

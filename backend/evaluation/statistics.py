@@ -36,7 +36,7 @@ class Curve(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An estimate and the ends (low, high) of its bootstrap interval; None where there are fewer than two people."""
+    """An estimate and the ends (low, high) of its interval; None where there are fewer than two people."""
 
     estimate: float
     ends: tuple[float, float] | None
