@@ -48,7 +48,7 @@ def numbers(values: Any, shape: tuple[int | None, ...], what: str) -> Array:
 def rotation_matrix(values: Any, what: str) -> Array:
     """(3, 3) proper rotation. Raises DataSetInvalid that begins with ``what``."""
     matrix = numbers(values, (3, 3), what)
-    if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0.0:
+    if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-2 or np.linalg.det(matrix) < 0.0:
         raise DataSetInvalid(f"{what} is not a rotation.")
     return matrix
 

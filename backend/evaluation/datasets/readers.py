@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...errors import DataSetInvalid
 from ..case import DataSet
-from . import plain
+from . import facescape_lab, facescape_wild, florence, now, plain, realy, stirling
 
 
 class Reader(NamedTuple):
@@ -20,6 +20,12 @@ class Reader(NamedTuple):
 
 # In the order in which they are tried: the most particular folder names first, the plain layout last.
 READERS = {
+    facescape_wild.KIND: Reader(facescape_wild.recognises, facescape_wild.open_facescape_wild),
+    facescape_lab.KIND: Reader(facescape_lab.recognises, facescape_lab.open_facescape_lab),
+    now.KIND: Reader(now.recognises, now.open_now),
+    stirling.KIND: Reader(stirling.recognises, stirling.open_stirling),
+    florence.KIND: Reader(florence.recognises, florence.open_florence),
+    realy.KIND: Reader(realy.recognises, realy.open_realy),
     plain.KIND: Reader(plain.recognises, plain.open_plain),
 }
 KINDS = tuple(READERS)
