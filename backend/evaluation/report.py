@@ -191,8 +191,8 @@ METRICS: Mapping[str, Metric] = {
     "region": Metric("NoW mean", "mm", 2),
     "depth_shift_mm": Metric("Depth shift", "mm", 1),
 }
-"""In the order of columns. ``region`` is the metric of the table of regions. ``depth_shift_mm`` is how far the protocol
-moved the prediction: nothing to be best at."""
+"""In the order of columns. ``region`` is the metric of the table of regions. ``depth_shift_mm`` is how far the
+protocol moved the prediction: nothing to be best at."""
 
 REGION_PREFIX = "region_"
 
