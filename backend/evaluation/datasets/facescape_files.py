@@ -7,8 +7,8 @@ As published (github.com/zhuhao-nju/facescape, ``benchmark``):
 
 ``--data`` may be ``benchmark``, ``benchmark/data``, or a folder with the meshes and ``predef`` in it. Where the
 photographs lie in data.zip is not documented: they are looked for by their stems in any folder beside the meshes
-whose name starts with ``wild`` or ``lab``; without them the set can be scored all the same, but no heat map is drawn
-on a photograph.
+whose name starts with ``wild`` or ``lab``; without them the set can be scored, but nothing can be drawn
+on photographs.
 """
 
 from __future__ import annotations

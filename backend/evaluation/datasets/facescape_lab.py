@@ -7,7 +7,7 @@
     code/predef/lab_rotations.npy            (11, 3, 3) per view, X_camera = R X_head
 
 Focal lengths are 1200, 600 and 300 pixels; view 0 is frontal, 1 to 8 are 30 degrees aside, 9 and 10 are 60. Read
-off the official evaluator.py and show.py. Here everything is in millimetres (62.85 per unit) and in our camera frame.
+off the official evaluator.py and show.py. Here everything is in millimetres (62.85 per unit) and our camera frame.
 The published rotations could not be looked at: should their head stand upside down, it is turned (``upright``).
 """
 

@@ -100,7 +100,7 @@ def _truth(folder: Path, scan: str, scale: float) -> Truth:
         None,
         outer_eye_distance(seven, path),
         regions,
-        {region: part.vertices for region, part in parts.items()},
+        parts,
         keypoints,
     )
 
