@@ -99,8 +99,10 @@ def cylinder_map(surface: Surface, head_centre: Array, head_rotation: Array) -> 
 def surface_of(radius: Array) -> CylinderSurface:
     """Turn a map back into a mesh: two triangles per cell, none where it is torn.
 
-    A cell reaches from a place of the map to its neighbours to the right, below, and across. It is dropped where
-    one of the three has no surface or lies nearer to the axis or farther by 15 mm or more.
+    A cell reaches from a place of the map to its neighbours to the right, below, and across. It is dropped where it
+    starts at no surface, or where one of the three lies nearer to the axis or farther by 15 mm or more. A place
+    without surface counts as one on the axis, as in the benchmark's code: it tears the map, but for the last row
+    before a bottom that closes within 15 mm of the axis.
 
     Parameters
     ----------
@@ -110,9 +112,10 @@ def surface_of(radius: Array) -> CylinderSurface:
     -------
     CylinderSurface, head frame, only the vertices that triangles use; empty where nothing hangs together.
     """
+    radius = np.nan_to_num(radius, nan=0.0)
     here = radius[:-1, :-1]
-    corners = np.stack([radius[:-1, 1:], radius[1:, :-1], radius[1:, 1:]])
-    whole = (np.abs(corners - here) < LONGEST_JUMP_MM).all(0)  # false at NaN
+    neighbours = np.stack([radius[:-1, 1:], radius[1:, :-1], radius[1:, 1:]])
+    whole = (here > 0.0) & (np.abs(neighbours - here) < LONGEST_JUMP_MM).all(0)
     row, column = np.nonzero(whole)
     first = row * MAP_SIZE + column
     right, below, across = first + 1, first + MAP_SIZE, first + MAP_SIZE + 1
