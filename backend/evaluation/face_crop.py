@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MeshInvalid
-from ..mesh.normals import vertex_normals
 from .surface import Surface, spread_points, triangle_areas
-from .surface_places import normals_at
+from .surface_places import SurfaceTree
 
 Array = NDArray[np.float64]
 Sampling = Literal["vertices", "spread"]
@@ -33,8 +32,8 @@ class Crop(NamedTuple):
 class SurfacePoints(NamedTuple):
     """Where a surface is measured.
 
-    points (N, 3) mm; triangle (N,) of the surface that each lies on; normals (N, 3); weights (N,) shares of the area,
-    summing to 1.
+    points (N, 3) mm; triangle (N,) of the surface that each lies on; normals (N, 3); weights (N,) shares of the
+    area, summing to 1.
     """
 
     points: Array
@@ -97,7 +96,7 @@ def vertices_within(surface: Surface, crop: Crop) -> SurfacePoints:
     third = np.repeat(triangle_areas(surface.vertices, surface.triangles) / 3.0, 3)
     area = np.bincount(corner, third, len(triangle))
     chosen = np.flatnonzero((area > 0.0) & crop.contains(surface.vertices))
-    normals = vertex_normals(surface.vertices, surface.triangles)[chosen]
+    normals = SurfaceTree(surface).normals[chosen]
     return SurfacePoints(surface.vertices[chosen], triangle[chosen], normals, area[chosen] / area[chosen].sum())
 
 
@@ -114,4 +113,4 @@ def spread_within(surface: Surface, crop: Crop, count: int) -> SurfacePoints:
     inside = crop.contains(points)
     points, triangle = points[inside], near[which[inside]]
     weights = np.ones(len(points)) / len(points)
-    return SurfacePoints(points, triangle, normals_at(surface, triangle, points), weights)
+    return SurfacePoints(points, triangle, SurfaceTree(surface).normals_at(triangle, points), weights)

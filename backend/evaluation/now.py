@@ -21,7 +21,7 @@ from .face_crop import SurfacePoints, checked_seven
 from .scan_alignment import refined
 from .similarity import Similarity, similarity
 from .surface import Surface
-from .surface_places import SurfaceTree, angles_between, normals_at
+from .surface_places import SurfaceTree, angles_between
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def now_distances(
     tree = SurfaceTree(prediction)
     alignment = refined(measured.points, tree, start, scaled=not metrical)
     near = tree.nearest(alignment.inverse().apply(measured.points))
-    normals = alignment.turn(normals_at(prediction, near.triangle, near.place))
+    normals = alignment.turn(tree.normals_at(near.triangle, near.place))
     return NowResult(
         near.distance * alignment.scale, angles_between(measured.normals, normals), measured, alignment
     )  # fmt: skip

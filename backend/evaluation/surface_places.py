@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,36 @@ class SurfaceTree:
         squared, triangle, place = self._tree.squared_distance(self.surface.vertices, self._triangles, query)
         return Nearest(np.sqrt(np.maximum(squared, 0.0)), np.asarray(triangle), np.asarray(place))
 
+    @cached_property
+    def normals(self) -> Array:
+        """(V, 3) of the vertices."""
+        return vertex_normals(self.surface.vertices, self.surface.triangles)
+
+    @cached_property
+    def open_edges(self) -> NDArray[np.bool_]:
+        """(T, 3) whether the edge opposite corner k has no other triangle: there the surface ends or has a hole."""
+        faces = self._triangles
+        ends = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], 1), -1)
+        keys = ends[..., 0] * len(self.surface.vertices) + ends[..., 1]
+        _, name, count = np.unique(keys, return_inverse=True, return_counts=True)
+        return np.asarray((count == 1)[name].reshape(keys.shape))
+
+    def normals_at(self, triangle: NDArray[np.int64], place: Array) -> Array:
+        """(N, 3) unit normals at places: the vertices', interpolated, so that tessellation does not show."""
+        weights = barycentric(self.surface, triangle, place)
+        blend = np.einsum("nc,nci->ni", weights, self.normals[self.surface.triangles[triangle]])
+        length = np.linalg.norm(blend, axis=1, keepdims=True)
+        result: Array = np.divide(blend, length, out=np.zeros_like(blend), where=length > 0.0)
+        return result
+
+    def on_open_border(self, triangle: NDArray[np.int64], place: Array) -> NDArray[np.bool_]:
+        """(N,) whether a place lies on an open edge.
+
+        The nearest place of a point beyond the end of a scan is such a one: the distance says nothing about shape.
+        """
+        on_edge = barycentric(self.surface, triangle, place) < ON_EDGE
+        return np.asarray((self.open_edges[triangle] & on_edge).any(1))
+
 
 def barycentric(surface: Surface, triangle: NDArray[np.int64], place: Array) -> Array:
     """(N, 3) weights of the corners at places (N, 3) on triangles (N,); equal ones where a triangle has no area."""
@@ -42,30 +74,6 @@ def barycentric(surface: Surface, triangle: NDArray[np.int64], place: Array) -> 
     weights = np.clip(weights, 0.0, None)
     result: Array = weights / weights.sum(1, keepdims=True)
     return result
-
-
-def normals_at(surface: Surface, triangle: NDArray[np.int64], place: Array) -> Array:
-    """(N, 3) unit normals at places: those of the vertices, interpolated, so that tessellation does not show."""
-    weights = barycentric(surface, triangle, place)
-    corner = vertex_normals(surface.vertices, surface.triangles)[surface.triangles[triangle]]
-    blend = np.einsum("nc,nci->ni", weights, corner)
-    length = np.linalg.norm(blend, axis=1, keepdims=True)
-    result: Array = np.divide(blend, length, out=np.zeros_like(blend), where=length > 0.0)
-    return result
-
-
-def on_open_border(surface: Surface, triangle: NDArray[np.int64], place: Array) -> NDArray[np.bool_]:
-    """(N,) whether a place lies on an edge that only one triangle has: there the surface ends, or has a hole.
-
-    The nearest place of a point beyond the end of a scan is such a one: the distance says nothing about shape.
-    """
-    faces = surface.triangles.astype(np.int64)
-    # Edge k lies opposite corner k.
-    ends = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], 1), -1)
-    keys = ends[..., 0] * len(surface.vertices) + ends[..., 1]
-    _, name, count = np.unique(keys, return_inverse=True, return_counts=True)
-    is_open = (count == 1)[name].reshape(keys.shape)
-    return np.asarray((is_open[triangle] & (barycentric(surface, triangle, place) < ON_EDGE)).any(1))
 
 
 def angles_between(first: Array, second: Array) -> Array:
