@@ -40,8 +40,8 @@ def error_colours(distance_mm: NDArray[Any]) -> NDArray[np.uint8]:
     return result
 
 
-def scale_bar(width: float = 280.0) -> Markup:
-    """The colours with their millimetres as SVG."""
+def scale_bar(key: str, width: float = 280.0) -> Markup:
+    """The colours with their millimetres as SVG; ``key`` is unique in the page."""
     left, top, bar = 12.0, 4.0, 12.0
     length = width - 2 * left - 10.0
     stops = [
@@ -56,8 +56,8 @@ def scale_bar(width: float = 280.0) -> Markup:
         labels.append(element("text", text, x=x, y=top + bar + 17, text_anchor="middle"))
     return element(
         "svg",
-        element("defs", element("linearGradient", *stops, id="error-colours")),
-        element("rect", x=left, y=top, width=length, height=bar, rx=2, fill="url(#error-colours)"),
+        element("defs", element("linearGradient", *stops, id=f"colours-{key}")),
+        element("rect", x=left, y=top, width=length, height=bar, rx=2, fill=f"url(#colours-{key})"),
         joined(*labels),
         viewBox=f"0 0 {number(width + 44)} 40", width=width + 44, height=40, role="img", class_="scale",
         aria_label=f"Colour scale from 0 mm, pale, to {RANGE_MM:g} mm or more, dark",

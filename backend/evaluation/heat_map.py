@@ -5,7 +5,6 @@ Everything is drawn once per image and view; each name then only brings its colo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -20,6 +19,7 @@ from ..mesh.normals import vertex_normals
 from ..mesh.raster import Fragments, fragments
 from .case import AnyCamera, Truth, WeakCamera
 from .colour_scale import error_colours
+from .cylinder import MAP_SIZE
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -194,9 +194,9 @@ def photo_view(photo: Bytes, surface: Surface, camera: AnyCamera, shown: NDArray
     )
     # Resized first, with area averaging where it shrinks, so that no pixel of the photo is skipped.
     resized = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    photo = cv2.resize(photo, resized, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
+    small = cv2.resize(photo, resized, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
     shift = np.array([[1.0, 0.0, -left * scale], [0.0, 1.0, -top * scale]])
-    crop = cv2.warpAffine(photo, shift, PHOTO_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(small, shift, PHOTO_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     width, height = (side * SUPERSAMPLING for side in PHOTO_SIZE)
     points = (camera.project(surface.vertices) - [left, top]) * scale * SUPERSAMPLING
     depth = -surface.vertices[:, 2]
@@ -219,11 +219,20 @@ def draw_on_photo(view: PhotoView, values: Array) -> Bytes:
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
 
 
-def mean_values(maps: Sequence[NDArray[Any]]) -> tuple[Array, NDArray[np.int64]]:
-    """Mean over the finite values of maps of one shape, NaN where there is none, and how many there were."""
-    total, count = np.zeros(maps[0].shape), np.zeros(maps[0].shape, np.int64)
-    for one in maps:
-        finite = np.isfinite(one)
-        total[finite] += np.abs(one[finite].astype(np.float64))
-        count += finite
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0), count
+class MeanMap:
+    """Mean of the absolute finite values of cylinder maps, one map at a time."""
+
+    def __init__(self) -> None:
+        self.count = np.zeros((MAP_SIZE, MAP_SIZE), np.int64)
+        self._total = np.zeros((MAP_SIZE, MAP_SIZE))
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Take one (256, 256) map, NaN where it says nothing."""
+        finite = np.isfinite(values)
+        self._total[finite] += np.abs(values[finite].astype(np.float64))
+        self.count += finite
+
+    def value(self) -> Array:
+        """(256, 256), NaN where no map said anything."""
+        result: Array = np.full_like(self._total, np.nan)
+        return np.divide(self._total, self.count, out=result, where=self.count > 0)
