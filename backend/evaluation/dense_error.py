@@ -19,7 +19,7 @@ from .surface import Nearest, Surface
 from .surface_places import SurfaceTree, angles_between
 
 Array = NDArray[np.float64]
-MOST_STEPS = 200
+MOST_STEPS = 100
 SETTLED = 1e-6  # relative change of the mean distance at which an iteration ends
 EXACT_MM = 1e-8  # mean distance at which nothing is left to gain
 RELIABLE_MM = 10.0
@@ -67,7 +67,8 @@ def least_distance_similarity(source: Array, target: Array) -> Similarity:
         if before - total <= max(SETTLED * total, EXACT_MM * len(source)):
             break
         before = total
-        aligned = similarity(source, target, scaled=True, weights=_inverse(distance))
+        weights = 1.0 / np.maximum(distance, NEARLY_TOUCHING_MM)
+        aligned = similarity(source, target, scaled=True, weights=weights)
     return aligned
 
 
@@ -107,16 +108,18 @@ def densely_aligned_error(
 ) -> DenseError:
     """DACE, Beyond 3DMM Eq. (20): from predicted points to the nearest place on the raw scan.
 
-    Correspondences C are found by ICP from ``start``: a point belongs to C where its nearest place is nearer than
-    10 mm, the normals differ by less than 45 degrees and the scan does not end there (the paper has such thresholds
-    and does not print them), and Eq. (18) is solved over C until nothing changes. Points are spread evenly over the
-    prediction's outside in NoW's sphere; the nearest neighbour is taken on the scan's surface, not its vertices, so
-    that neither mesh's density matters.
+    A point belongs to C where, after ICP, its nearest place is nearer than 10 mm, the normals differ by less than
+    45 degrees and the scan does not end there (the paper has such thresholds and does not print them). Eq. (18) is
+    solved over these pairs, and the distances are measured anew. The pairs are not looked up again and again: with
+    the scale free and the nearest places following, meshes shrink step by step towards whatever fits best.
+
+    Points are spread evenly over the prediction's outside in NoW's sphere; the nearest neighbour is taken on the
+    scan's surface, not among its vertices, so that neither mesh's density matters.
 
     Parameters
     ----------
     prediction : any frame
-    start : from its frame to the truth's, such as the alignment of ``now.now_distances``
+    start : from its frame to the truth's, with scale, where ICP ends: the alignment of ``now.now_distances``
     truth : raw scan, mm
     crop : of ``face_crop.face_crop`` on the truth
     outer_eye_distance : of the truth, mm
@@ -128,16 +131,8 @@ def densely_aligned_error(
     """
     tree = SurfaceTree(truth)
     found = outer_points(start.apply_to(prediction), tree, crop, count)
-    aligned, before = IDENTITY, np.inf
-    for _ in range(MOST_STEPS):
-        near, reliable = _correspondences(aligned, found.points, found.normals, tree)
-        mean = float(near.distance[reliable].mean())
-        if abs(before - mean) <= max(SETTLED * mean, EXACT_MM):
-            break
-        before = mean
-        # One step of Weiszfeld's iteration for every step of ICP: both settle together.
-        weights = _inverse(near.distance[reliable])
-        aligned = similarity(found.points[reliable], near.place[reliable], scaled=True, weights=weights)
+    near, reliable = _correspondences(IDENTITY, found.points, found.normals, tree)
+    aligned = least_distance_similarity(found.points[reliable], near.place[reliable])
     near, reliable = _correspondences(aligned, found.points, found.normals, tree)
     distances = near.distance[reliable]
     return DenseError(
@@ -160,12 +155,6 @@ def _correspondences(
         if reliable.sum() >= FEWEST_POINTS:
             return near, reliable
     raise MeshInvalid(f"Fewer than {FEWEST_POINTS} points of the prediction correspond to the truth reliably.")
-
-
-def _inverse(distance: Array) -> Array:
-    """Weiszfeld's weights (N,)."""
-    result: Array = 1.0 / np.maximum(distance, NEARLY_TOUCHING_MM)
-    return result
 
 
 def _checked(outer_eye_distance: float) -> float:
