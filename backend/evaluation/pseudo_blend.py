@@ -111,6 +111,7 @@ def blend_mask(drawn: FaceRender, skin: Floats, face_width: float, settings: Ble
     # Where the mesh ends, the photo's own outline stays for the last pixels.
     outline = np.clip(_distance(drawn.cover > 0.05) / (settings.feather * face_width), 0.0, 1.0)
     smooth = inside * outline * outline * (3.0 - 2.0 * outline)
+    smooth = np.minimum(smooth, cv2.GaussianBlur(smooth, (0, 0), 0.4 * settings.feather * face_width))
     mask = np.round(255.0 * np.clip(smooth, 0.0, 1.0)).astype(np.uint8)
     # What hides in specks is no skin.
     count, label, stats, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=4)
@@ -138,7 +139,8 @@ def membrane(
     known = small[..., 3]
     target = small[..., :3] / np.maximum(known[..., None], 1e-3)
     deep = cv2.resize(_distance(mask > 0), size, interpolation=cv2.INTER_AREA) / (settings.border * face_width)
-    hold = settings.inner_hold + settings.border_hold * np.clip(1.0 - deep, 0.0, 1.0) ** 2
+    bare = cv2.resize(cv2.erode(drawn.bare, None, iterations=3), size, interpolation=cv2.INTER_AREA)
+    hold = settings.inner_hold * bare + settings.border_hold * np.clip(1.0 - deep, 0.0, 1.0) ** 2
     hold = (hold * known).astype(np.float64)
     solved = _solve(hold, target.astype(np.float64))
     full = cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)

@@ -15,7 +15,7 @@ from ..mesh.raster import fragments
 from ..mesh.topology import Topology
 from ..texture.unwrap import sample
 from .pseudo_lighting import Lighting, LightingSettings, shine_lobes
-from .pseudo_skin import RelativeSkin, face_vertices
+from .pseudo_skin import RelativeSkin, bare_skin, face_vertices
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -36,12 +36,14 @@ class FaceRender(NamedTuple):
 
     colour  (H, W, 3) float32 linear light, of the face's skin alone (0 where there is none)
     cover   (H, W) float32 0..1: share of the pixel that shows the face's skin, fading at its border on the mesh
+    bare    (H, W) float32 0..1: share that shows bare skin: no lips, brows and lids
     parts   (H, W) float32 0..1: share that shows eyes, teeth or the inside of the mouth
     head    (H, W) bool: the mesh is there at all
     """
 
     colour: Float32
     cover: Float32
+    bare: Float32
     parts: Float32
     head: NDArray[np.bool_]
 
@@ -84,16 +86,17 @@ def render_face(
     colour = _texture(skin.albedo, uv) * light.diffuse + light.shine
 
     shape = (large.height, large.width)
-    parts = material != SKIN
     summed = _averaged(place[drawn], np.column_stack([colour, np.ones(len(drawn))]), shape, factor)
-    cover = _averaged(place, share[:, None], shape, factor)[..., 0]
-    other = _averaged(place, parts[:, None].astype(np.float32), shape, factor)[..., 0]
+    bare = share * np.einsum("pc,pc->p", bare_skin(topology)[corners], weights)
+    shares = _averaged(place, np.column_stack([share, bare, material != SKIN]), shape, factor)
+    cover, shown, other = np.moveaxis(shares, 2, 0)
     head = np.zeros(shape, bool)
     head.reshape(-1)[place] = True
     return FaceRender(
         summed[..., :3] / np.maximum(summed[..., 3:], 1e-6),
-        cover,
-        other,
+        np.ascontiguousarray(cover),
+        np.ascontiguousarray(shown),
+        np.ascontiguousarray(other),
         head[factor // 2 :: factor, factor // 2 :: factor],
     )
 

@@ -34,6 +34,9 @@ SLOW_KEPT = 0.3
 LEAST_LIGHT = 0.35
 BROW_PX_PER_MM = 8.0
 BROW_HAIRS = 330
+LIPS = 0.75
+"""Strength of the lips' colour: ``appearance`` draws make-up too."""
+PATCHES = PhotographSettings(stain=(0.3, 1.2), spots=40)
 NOT_BARE = ("lips", "brows_left", "brows_right", "lids_left", "lids_right", "ears", "neck", "scalp", "mouth_bag")
 
 
@@ -101,7 +104,7 @@ def lit_head(head: PhotoHead, settings: LightingSettings = LightingSettings()) -
     linear = TO_LINEAR[head.albedo]
     together = cv2.GaussianBlur(np.dstack([linear * seen, seen]), (0, 0), 1.5)
     colours = _sampled(together, texel).astype(np.float64)
-    weights = colours[:, 3] * _bare(topology)[places]
+    weights = colours[:, 3] * bare_skin(topology)[places]
     weights *= np.clip(normals[places, 2] * 2.0, 0.0, 1.0)
     colours = colours[:, :3] / np.maximum(colours[:, 3:], 1e-3)
     views = -posed[places] / np.linalg.norm(posed[places], axis=1, keepdims=True)
@@ -122,7 +125,7 @@ def photographed_skin(
     light = np.maximum(light, LEAST_LIGHT * np.median(light[lit.transfer.any(1)], axis=0))
     face = np.zeros(len(light))
     face[face_vertices(topology)] = 1.0
-    layers = np.column_stack([light, shine, face, _bare(topology)])
+    layers = np.column_stack([light, shine, face, bare_skin(topology)])
     image = uv_sampler(topology, "skin", size).image(layers)
     albedo = TO_LINEAR[head.albedo]
     relative = np.maximum(albedo - 0.8 * image[..., 3:4], 0.25 * albedo) / np.maximum(image[..., :3], 0.01)
@@ -154,9 +157,9 @@ class SkinDrawer:
     def draw(self, rng: np.random.Generator) -> RelativeSkin:
         """A skin at random."""
         look = random_look(rng)
-        whole = skin_albedo(look, self._place, self.features, self.lattice, rng, PhotographSettings())
+        whole = skin_albedo(look, self._place, self.features, self.lattice, rng, PATCHES)
         albedo = np.asarray(whole / look.skin**2.2, np.float32)
-        lips = np.clip(self._lip / 1.6 + 0.5, 0.0, 1.0)[..., None] * max(look.lip_strength, 0.5)
+        lips = np.clip(self._lip / 1.6 + 0.5, 0.0, 1.0)[..., None] * LIPS * look.lip_strength
         albedo *= 1.0 + lips * (_relative(look.lips, look) - 1.0)
         hair = np.minimum(_relative(look.hair, look), 0.45)
         coverage = self._brow_coverage(look, rng)
@@ -178,7 +181,7 @@ class SkinDrawer:
             for along in np.sort(rng.uniform(-0.03, 1.02, BROW_HAIRS)):
                 middle = _along(line, along) + [0.0, look.brow_raise * (along - 0.5)]
                 width = look.brow_half_width * (1.0 - 0.6 * max(along, 0.0)) * min(1.0, 0.55 + 3.0 * max(along, 0.0))
-                root = middle + [0.0, width * np.clip(0.55 * rng.normal(), -1.0, 1.0) - 0.2 * width]
+                root = middle + [0.0, width * (np.clip(0.5 * rng.normal(), -1.0, 1.0) - 0.45)]
                 # Upright at the inner end, along the brow at its tail.
                 angle = np.radians(78.0 - 82.0 * np.sqrt(np.clip(along, 0.0, 1.0)) + 10.0 * rng.normal())
                 length = rng.uniform(2.5, 6.0) * (1.0 - 0.35 * max(along, 0.0))
@@ -207,7 +210,7 @@ def _along(line: Array, share: float) -> Array:
     return result
 
 
-def _bare(topology: Topology) -> Array:
+def bare_skin(topology: Topology) -> Array:
     """(V,) 1 on bare skin of the face, 0 on lips, brows, lids, ears and off the face."""
     bare = np.zeros(int(topology.quads.max()) + 1)
     bare[face_vertices(topology)] = 1.0

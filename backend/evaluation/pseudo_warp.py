@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from ..errors import FitFailed
-from ..photo.landmark_sets import FACE_OVAL
+from ..photo.landmark_sets import (
+    FACE_OVAL,
+    LEFT_BROW_LOWER,
+    LEFT_BROW_UPPER,
+    LEFT_EYE_LOOP,
+    LIPS_INNER_LOOP,
+    LIPS_OUTER_LOOP,
+    RIGHT_BROW_LOWER,
+    RIGHT_BROW_UPPER,
+    RIGHT_EYE_LOOP,
+)
 from ..texture.unwrap import sample
 
 Array = NDArray[np.float64]
@@ -24,18 +34,25 @@ Bytes = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
 
 
+LINES = (
+    *FACE_OVAL, *LEFT_BROW_LOWER, *LEFT_BROW_UPPER, *LEFT_EYE_LOOP, *LIPS_INNER_LOOP, *LIPS_OUTER_LOOP,
+    *RIGHT_BROW_LOWER, *RIGHT_BROW_UPPER, *RIGHT_EYE_LOOP,
+)  # fmt: skip
+"""Landmarks on something that can be seen; on a bare cheek the network only guesses."""
+
+
 @dataclass(frozen=True)
 class WarpSettings:
     """How far and how smoothly. Lengths in widths of the face.
 
     step         between the nodes at which the field is worked out
-    smoothing    of the thin plate spline, pixels squared: landmarks are not exact to the pixel
+    smoothing    of the thin plate spline, each tried where the one before would fold the photo
     still        outside the face's outline the field fades from ``still[0]`` to nothing at ``still[1]``
     least_area   of a pixel after warping; below it the photo would fold
     """
 
     step: float = 0.03
-    smoothing: float = 2.0
+    smoothing: tuple[float, ...] = (100.0, 1000.0, 10000.0)
     still: tuple[float, float] = (0.06, 0.5)
     least_area: float = 0.2
 
@@ -91,21 +108,28 @@ def photo_to_mesh(
     # Far points that stay hold the spline down outside.
     angle = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
     far = outline.mean(0) + 1.6 * face * np.stack([np.cos(angle), np.sin(angle)], 1)
-    places = np.concatenate([wanted[known], far])
-    values = np.concatenate([(seen - wanted)[known], np.zeros_like(far)])
-    spline: Any = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=settings.smoothing)
-    offset = np.zeros((len(moving), 2))
-    offset[moving] = spline(nodes.reshape(-1, 2)[moving]) * fade[moving, None]
-    coarse = offset.reshape(*nodes.shape).astype(np.float32)
-    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
-    full = sample(coarse, (grid / step + 0.5).astype(np.float32), cv2.INTER_CUBIC)
-    # Cubic interpolation rings a little where the field ends.
-    full[np.abs(full).max(2) < 0.01] = 0.0
-    area = (1.0 + np.gradient(full[..., 0], axis=1)) * (1.0 + np.gradient(full[..., 1], axis=0))
-    area -= np.gradient(full[..., 0], axis=0) * np.gradient(full[..., 1], axis=1)
-    if area.min() < settings.least_area:
-        raise FitFailed("The photo's face and the mesh are too different: the photo would have to be folded.")
-    return Warp(np.asarray(full, np.float32))
+    lines = np.unique(LINES)
+    lines = lines[known[lines]]
+    places = np.concatenate([wanted[lines], far])
+    values = np.concatenate([seen[lines] - wanted[lines], np.zeros_like(far)])
+    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1) / step + 0.5
+    for smoothing in settings.smoothing:
+        spline: Any = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=smoothing)
+        offset = np.zeros((len(moving), 2), np.float32)
+        offset[moving] = spline(nodes.reshape(-1, 2)[moving]) * fade[moving, None]
+        full = sample(offset.reshape(nodes.shape), grid.astype(np.float32), cv2.INTER_CUBIC)
+        # Cubic interpolation rings a little where the field ends.
+        full[np.abs(full).max(2) < 0.01] = 0.0
+        if _least_area(full) >= settings.least_area:
+            return Warp(np.asarray(full, np.float32))
+    raise FitFailed("The photo's face and the mesh are too different: the photo would have to be folded.")
+
+
+def _least_area(offset: Float32) -> float:
+    """Of all pixels after warping: the determinant of the map's derivative."""
+    area = (1.0 + np.gradient(offset[..., 0], axis=1)) * (1.0 + np.gradient(offset[..., 1], axis=0))
+    area -= np.gradient(offset[..., 0], axis=0) * np.gradient(offset[..., 1], axis=1)
+    return float(area.min())
 
 
 def _fade(points: Array, outline: Array, settings: WarpSettings, face: float) -> Array:
