@@ -136,3 +136,20 @@ def profile() -> Pair:
         checked_surface(1.02 * guess @ rotation.T + centre + [2.0, -3.0, 20.0], others, "guess"),
         WEAK, centre, rotation,
     )  # fmt: skip
+
+
+def cut_crown() -> Pair:
+    """Perspective; the guess ends a little behind the axis, so that its map is torn where the crown meets the axis."""
+    centre, rotation = np.array([5.0, -8.0, -600.0]), turned(10.0, -20.0)
+    true, faces = lumpy_head(150, 170)
+    guess, others = lumpy_head(130, 150, nose_mm=15.0)
+    others = without(guess, others, guess[:, 2] < -6.0)
+    return Pair(
+        checked_surface(true @ rotation.T + centre, faces, "truth"),
+        checked_surface(
+            guess @ (rotation @ turned(0.0, 4.0)).T + centre + np.array([0.0, 0.0, 12.0]), others, "guess"
+        ),
+        LAB,
+        centre,
+        rotation,
+    )

@@ -93,20 +93,35 @@ def test_outside_is_outside_again() -> None:
     again = surface_of(cylinder_map(posed(*tube(20, 720)), CENTRE, ROTATION).radius).surface
     a, b, c = again.vertices[again.triangles].transpose(1, 0, 2)
     outwards = (np.cross(b - a, c - a) * (a + b + c) * [1.0, 0.0, 1.0]).sum(1)
-    assert (outwards > 0.0).all()
+    assert (outwards > -1e-9).all()  # the last column's cells have no area
+    assert (outwards > 1.0).sum() == 2 * 255 * 169  # rows within 100 mm
 
 
 def test_jumps_tear_and_so_do_holes() -> None:
+    def cells(radius: NDArray[np.float64]) -> int:
+        return len(surface_of(radius).surface.triangles) // 2
+
+    whole = 255 * 256 - 1  # the last row starts no cell, nor does the last place of the row before
     radius = np.full((256, 256), 80.0)
-    radius[:, 100:] = 94.9
-    assert len(surface_of(radius).surface.triangles) == 2 * 255 * 255
-    radius[:, 100:] = 95.0
-    assert len(surface_of(radius).surface.triangles) == 2 * 255 * 254
+    assert cells(radius) == whole
+    radius[:, 100:200] = 94.9
+    assert cells(radius) == whole
+    radius[:, 100:200] = 95.0
+    assert cells(radius) == whole - 2 * 255
     radius[:] = 80.0
     radius[50, 60] = np.nan
-    hole = surface_of(radius)
-    assert len(hole.surface.triangles) == 2 * (255 * 255 - 4)
-    assert 50 * 256 + 60 not in hole.cell
+    assert cells(radius) == whole - 4
+    assert 50 * 256 + 60 not in surface_of(radius).cell
+
+
+def test_a_crown_that_is_cut_open_near_the_axis_closes_to_it() -> None:
+    radius = np.full((256, 256), np.nan)
+    radius[10:20] = 14.9
+    closed = surface_of(radius)
+    assert set(closed.cell // 256) == set(range(10, 22))  # the last column's cells reach one row farther
+    assert np.abs(closed.surface.vertices[closed.cell // 256 == 20][:, [0, 2]]).max() == 0.0
+    radius[10:20] = 15.0
+    assert set(surface_of(radius).cell // 256) == set(range(10, 21))
 
 
 def test_nothing_is_an_empty_surface() -> None:
