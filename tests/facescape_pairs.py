@@ -139,7 +139,7 @@ def profile() -> Pair:
 
 
 def cut_crown() -> Pair:
-    """Perspective; the guess ends a little behind the axis, so that its map is torn where the crown meets the axis."""
+    """Perspective; the guess ends a little behind the axis: its map is torn where the crown meets the axis."""
     centre, rotation = np.array([5.0, -8.0, -600.0]), turned(10.0, -20.0)
     true, faces = lumpy_head(150, 170)
     guess, others = lumpy_head(130, 150, nose_mm=15.0)
