@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from facewright.head.blender_export import _environment
+from facewright.head.blender_export import blender_environment
 
 pytest.importorskip("bpy", reason="Blender's Python module (bpy) is not installed")
 
@@ -21,7 +21,7 @@ def test_the_persons_blender_keeps_its_folders(tmp_path: Path, monkeypatch: pyte
     user = tmp_path / "user"
     user.mkdir()
     code = "import bpy, os; print(bpy.utils.user_resource('EXTENSIONS'), flush=True); os._exit(0)"
-    environment = _environment(str(user))
+    environment = blender_environment(str(user))
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
     )

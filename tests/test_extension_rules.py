@@ -29,7 +29,7 @@ LAYERS = (
     {"operators", "panels"},
     {"handlers", "file_handler"},
     {"registration"},
-    {"__init__", "__main__"},
+    {"__init__", "__main__", "cli_render"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 TOGETHER = ({"operators", "panels"}, {"export", "exporting"})

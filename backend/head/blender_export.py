@@ -57,7 +57,7 @@ def export_with_blender(folder: Path, kinds: Sequence[str], cancel: Callable[[],
     with tempfile.TemporaryDirectory(prefix="facewright-") as user:
         process = subprocess.Popen(
             [sys.executable, "-m", ADDON, str(folder.resolve()), "--no-verify", *(f"--{kind}" for kind in kinds)],
-            env=_environment(user),
+            env=blender_environment(user),
             cwd=require_blender(),  # "-m" looks there first, whatever lies where the user stands
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -95,7 +95,7 @@ def _write_wrinkle_maps(folder: Path) -> None:
     )
 
 
-def _environment(user: str) -> dict[str, str]:
+def blender_environment(user: str) -> dict[str, str]:
     """Variables of the process that has Blender's module.
 
     The FBX exporter numbers its objects by Python's hashes, which are fixed here. ``user`` is an empty folder in

@@ -77,7 +77,7 @@ def _polyline_distance(points: Array, line: Array) -> tuple[Array, Array]:
 
 
 def iris_poles(topology: Topology, rest: Array) -> dict[str, tuple[NDArray[np.int64], int]]:
-    """Side -> (vertices of the eyeball, the vertex in the middle of its iris).
+    """Side -> (vertices of the eyeball, the vertex in the middle of its iris); {} where the model has no eyeballs.
 
     The eye material's UV square has the iris in its middle; sides are told apart by x.
     """
@@ -89,7 +89,8 @@ def iris_poles(topology: Topology, rest: Array) -> dict[str, tuple[NDArray[np.in
     result = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         mine = sign * rest[vertices, 0] > 0
-        result[side] = (vertices[mine], int(vertices[mine][away[mine].argmin()]))
+        if mine.any():
+            result[side] = (vertices[mine], int(vertices[mine][away[mine].argmin()]))
     return result
 
 

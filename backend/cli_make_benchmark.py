@@ -1,0 +1,91 @@
+"""``facewright make-benchmark``: rendered people with their true geometry, to measure the fit with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .cli_terminal import Terminal
+from .errors import FaceError
+
+EXAMPLES = """\
+examples:
+  facewright make-benchmark -o bench                             20 heads, 11 views, 3 focal lengths: 660 pictures
+  facewright make-benchmark -o bench --views portrait --heads 4  a quick one: four portraits of each of four heads
+  facewright make-benchmark -o bench --detail --heads 5          wrinkles and pores as geometry
+  facewright make-benchmark -o bench --meshes scans              your own detailed heads, rendered the same way
+a mesh "anna.obj" or "anna.ply" (millimetres, x to the left of the person, y up, z out of the face) comes with
+"anna.json": {"landmarks": {"right_eye_outer": [x, y, z], "right_eye_inner": ..., "left_eye_inner": ...,
+"left_eye_outer": ..., "nose_bottom": ..., "mouth_right": ..., "mouth_left": ...}}; where it has UVs, "anna.png" or
+"anna.jpg" is its texture.
+run again with the same options, it goes on where it was stopped.
+"""
+
+
+def add_make_benchmark(verbs: Any) -> None:
+    """Add ``make-benchmark`` to argparse's subparsers. Defaults are BenchmarkSettings'."""
+    verb = verbs.add_parser(
+        "make-benchmark",
+        help="render heads with their true geometry, for 'evaluate'",
+        description="Render heads of a face model, or your own meshes, in many poses, lights and skins, and write "
+        "their true geometry beside the pictures (needs Blender's module bpy). Heads of a face model flatter every "
+        "method that uses this model: compare versions of a method with them, not methods. FaceScape, Sec. 6.2.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = verb.add_mutually_exclusive_group()
+    source.add_argument("--model", type=Path, metavar="FILE", help="face model (default: the built-in one)")
+    source.add_argument("--meshes", type=Path, metavar="DIR", help="render these meshes instead; see below")
+    verb.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make, or to complete"
+    )
+    verb.add_argument("--heads", type=int, default=20, metavar="N", help="how many people (default: 20)")
+    verb.add_argument(
+        "--views",
+        choices=("fslab", "portrait"),
+        default="fslab",
+        help="fslab: 11 views, 3 focal lengths of each head; portrait: as people take photographs (default: fslab)",
+    )
+    verb.add_argument(
+        "--portraits",
+        type=int,
+        default=4,
+        metavar="N",
+        help="pictures of each head with --views portrait (default: 4)",
+    )
+    verb.add_argument("--size", type=int, default=256, metavar="PX", help="of the square pictures (default: 256)")
+    verb.add_argument("--samples", type=int, default=24, metavar="N", help="of Cycles per pixel (default: 24)")
+    verb.add_argument("--detail", action="store_true", help="wrinkles and pores as geometry (built-in model only)")
+    verb.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    verb.add_argument("--threads", type=int, default=0, metavar="N", help="of Cycles (default: all)")
+    verb.set_defaults(run=run_make_benchmark)
+
+
+def run_make_benchmark(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Make the benchmark and print what was made as JSON. Raises FaceError."""
+    from .evaluation.benchmark_heads import ModelHeads
+    from .evaluation.benchmark_make import make_benchmark
+    from .evaluation.benchmark_meshes import MeshHeads
+    from .evaluation.benchmark_plan import BenchmarkSettings
+    from .evaluation.surface import require_packages
+    from .face_model.load import load_face_model
+    from .head.blender_export import require_blender
+
+    if options.threads < 0 or options.seed < 0:
+        raise FaceError("--threads and --seed take numbers from 0.")
+    if options.meshes is not None and options.detail:
+        raise FaceError("--detail is for heads of the built-in face model; meshes bring their own.")
+    try:
+        settings = BenchmarkSettings(
+            options.heads, options.size, options.seed, options.views, options.portraits, options.samples,
+            options.detail,
+        )  # fmt: skip
+    except ValueError as error:
+        raise FaceError(f"This benchmark cannot be made: {error}.") from error
+    require_packages()
+    require_blender()
+    terminal.progress("opening", 0.0)
+    cast = MeshHeads(options.meshes) if options.meshes else ModelHeads(load_face_model(options.model), settings)
+    made = make_benchmark(options.output, cast, settings, options.threads, terminal.progress)
+    terminal.result({"output": str(options.output), **made, "note": cast.note})
