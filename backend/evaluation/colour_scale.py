@@ -51,7 +51,7 @@ def scale_bar(key: str, width: float = 280.0) -> Markup:
     labels = []
     for tick in range(int(RANGE_MM) + 1):
         x = left + length * tick / RANGE_MM
-        text = f"{tick} mm or more" if tick == RANGE_MM else str(tick)
+        text = f"≥ {tick} mm" if tick == RANGE_MM else str(tick)
         labels.append(element("line", x1=x, x2=x, y1=top + bar, y2=top + bar + 4, stroke="currentColor"))
         labels.append(element("text", text, x=x, y=top + bar + 17, text_anchor="middle"))
     return element(

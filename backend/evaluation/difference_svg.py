@@ -9,7 +9,7 @@ import numpy as np
 from .chart import line, name_colour, svg, text
 from .markup import Markup, element
 from .report import Report, metric_of
-from .report_numbers import MINUS, difference_text, paired_with
+from .report_numbers import MINUS, difference_text, paired_with, reference_text
 
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 640.0, 74.0, 16.0, 16.0, 26.0, 48.0
 DOT = 4.0
@@ -63,8 +63,9 @@ def _axis(report: Report, metric: str, extent: float, step: float, scale: float,
         parts.append(line(x, TOP, x, bottom + 5))
         anchor = "start" if tick == -count else "end" if tick == count else "middle"
         parts.append(text(f"{tick * step:+g}".replace("-", MINUS) if tick else "0", x, bottom + 21, anchor))
-    unit = f" ({known.unit})" if known.unit else ""
-    parts.append(text(f"{known.title} {MINUS} that of {report.reference}{unit}", middle, bottom + 41, "middle"))
+    unit = f", {known.unit}" if known.unit else ""
+    said = f"{known.title} {MINUS} that of {reference_text(report)}{unit}"
+    parts.append(text(said, middle, bottom + 41, "middle"))
     return parts
 
 

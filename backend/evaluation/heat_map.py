@@ -25,8 +25,7 @@ from .surface import Surface
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-SIZE = (200, 250)  # pixels of a picture of the mesh, width and height
-PHOTO_SIZE = (220, 250)
+SIZE = (200, 250)  # pixels of every picture, width and height
 SUPERSAMPLING = 2
 VIEW_DISTANCE_MM = 1100.0
 THREE_QUARTER_DEGREES = 40.0
@@ -190,14 +189,14 @@ def photo_view(photo: Bytes, surface: Surface, camera: AnyCamera, shown: NDArray
     shown : (N, 3) mm, what the picture is framed by
     """
     left, top, scale = photo_crop(
-        camera.project(np.asarray(shown, np.float64)), (camera.width, camera.height), PHOTO_SIZE
+        camera.project(np.asarray(shown, np.float64)), (camera.width, camera.height), SIZE
     )
     # Resized first, with area averaging where it shrinks, so that no pixel of the photo is skipped.
     resized = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
     small = cv2.resize(photo, resized, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
     shift = np.array([[1.0, 0.0, -left * scale], [0.0, 1.0, -top * scale]])
-    crop = cv2.warpAffine(small, shift, PHOTO_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    width, height = (side * SUPERSAMPLING for side in PHOTO_SIZE)
+    crop = cv2.warpAffine(small, shift, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    width, height = (side * SUPERSAMPLING for side in SIZE)
     points = (camera.project(surface.vertices) - [left, top]) * scale * SUPERSAMPLING
     depth = -surface.vertices[:, 2]
     if isinstance(camera, WeakCamera):  # no place for its centre: any depth will do that is positive and ordered
@@ -208,14 +207,14 @@ def photo_view(photo: Bytes, surface: Surface, camera: AnyCamera, shown: NDArray
 
 def draw_on_photo(view: PhotoView, values: Array) -> Bytes:
     """The photograph with colours over the measured face; ``values`` (V,) as for ``draw_mesh``. (h, w, 3) sRGB."""
-    width, height = (side * SUPERSAMPLING for side in PHOTO_SIZE)
+    width, height = (side * SUPERSAMPLING for side in SIZE)
     image = cv2.resize(view.crop, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32).reshape(-1, 3)
     measured = np.isfinite(values[view.triangles]).all(1)[view.seen.triangle]
     place = view.seen.place[measured]
     chosen = Fragments(*(column[measured] for column in view.seen))
     colour = _colours(chosen, view.triangles, values, CLAY_RGB)
     image[place] += PHOTO_OPACITY * (colour - image[place])
-    small = cv2.resize(image.reshape(height, width, 3), PHOTO_SIZE, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image.reshape(height, width, 3), SIZE, interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
 
 

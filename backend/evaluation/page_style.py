@@ -37,7 +37,8 @@ ul.answers li:first-child { font-size: 1.2rem; line-height: 1.45; }
 .wide { overflow-x: auto; margin: 0.9rem 0 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 24rem; }
 th, td { padding: 0.42rem 1.1rem 0.42rem 0; text-align: left; vertical-align: top; }
-td.number, th.number { text-align: right; padding-right: 1.4rem; }
+td.number, th.number { text-align: right; padding-right: 1.4rem; min-width: 8.5rem; }
+tbody th, thead th:first-child { min-width: 12rem; }
 thead th { border-bottom: 1.5px solid var(--ink); font-weight: 600; vertical-align: bottom; }
 tbody tr { border-bottom: 1px solid var(--rule); }
 tbody th { font-weight: 400; }
@@ -59,10 +60,10 @@ figure { margin: 0; }
 figcaption { margin: 0 0 0.4rem; font-weight: 600; }
 svg.chart { width: 100%; max-width: 640px; height: auto; display: block; }
 svg.scale { max-width: 100%; height: auto; display: block; margin: 0.8rem 0 0.4rem; }
-.means { display: flex; flex-wrap: wrap; gap: 1.4rem 2.4rem; margin-top: 1rem; }
+.means { display: flex; flex-wrap: wrap; gap: 1.4rem 1rem; margin-top: 1rem; }
 img { display: block; max-width: 100%; height: auto; }
-.means .pictures img { width: 170px; }
-.pictures { display: flex; gap: 0.5rem; }
+.means .pictures img { width: 132px; }
+.pictures { display: flex; gap: 0.5rem; align-items: flex-start; }
 article { border-top: 1px solid var(--rule); padding: 1.4rem 0 1.6rem; }
 article h4 { font-size: 1rem; font-weight: 650; margin: 0 0 0.8rem; }
 article h4 span { font-weight: 400; color: var(--soft); padding-left: 0.6rem; }
@@ -74,7 +75,8 @@ article h4 span { font-weight: 400; color: var(--soft); padding-left: 0.6rem; }
 .pairs .pictures img.flat { border-radius: 3px; }
 .pairs figcaption { margin: 0 0 0.45rem; font-weight: 400; }
 .pairs figcaption b { font-weight: 650; }
-.pairs figcaption span { color: var(--soft); white-space: nowrap; }
+.pairs figcaption { max-width: 26rem; }
+.pairs figcaption span { color: var(--soft); padding-left: 0.3rem; font-variant-numeric: tabular-nums; }
 details { margin: 1rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1.6rem; max-width: 60rem; }
@@ -86,6 +88,8 @@ pre { overflow-x: auto; background: var(--band); padding: 1rem; font-size: 0.85r
   header { padding-top: 1.8rem; }
   h1 { font-size: 1.5rem; }
   ul.answers li:first-child { font-size: 1.05rem; }
+  td.number, th.number { min-width: 0; }
+  tbody th, thead th:first-child { min-width: 8rem; }
   .case { display: block; }
   .case > .photo { margin-bottom: 1rem; }
   .pairs .pictures img, .means .pictures img { width: auto; flex: 1 1 0; min-width: 0; max-width: 31%; }

@@ -19,7 +19,7 @@ EXTREMES = 4
 MOST_BYTES = 10_000_000
 """Of all pictures before they are written as text, which makes them a third longer."""
 
-CAPTION_METRICS = ("now_median", "metrical_median", "cd", "cr")
+CAPTION_METRICS = ("now_median", "cd", "cr", "realy")
 
 
 class Choice(NamedTuple):
@@ -92,7 +92,7 @@ def case_card(report: Report, case: Case, pictures: CasePictures) -> Markup:
     facts += [value for tag, value in case.tags.items() if value]
     parts = []
     if pictures.photo is not None:
-        photo = _image(pictures.photo, f"Photograph {case.id}", heat_map.PHOTO_SIZE if pictures.names else None)
+        photo = _image(pictures.photo, f"Photograph {case.id}", heat_map.SIZE if pictures.names else None)
         parts.append(element("div", photo, class_="photo"))
     parts.append(element("div", *(_pair(report, case, name, pictures) for name in report.names), class_="pairs"))
     notes = [element("p", note, class_="note") for note in pictures.notes]
@@ -110,7 +110,7 @@ def _pair(report: Report, case: Case, name: str, pictures: CasePictures) -> Mark
         for metric in CAPTION_METRICS
         if metric in scores
     ]
-    caption = element("figcaption", element("b", name), " ", *(element("span", f" {one} ") for one in said))
+    caption = element("figcaption", element("b", name), " ", element("span", " · ".join(said)))
     return element("figure", caption, _strip(name, case.id, pictures.names.get(name)))
 
 
@@ -123,7 +123,7 @@ def _strip(name: str, case_id: str, pair: PairPictures | None) -> Markup:
         _image(pair.side, f"{what}, three-quarter view", heat_map.SIZE),
     ]
     if pair.on_photo is not None:
-        images.insert(0, _image(pair.on_photo, f"{what}, on the photograph", heat_map.PHOTO_SIZE, "flat"))
+        images.insert(0, _image(pair.on_photo, f"{what}, on the photograph", heat_map.SIZE, "flat"))
     return element("div", *images, class_="pictures")
 
 

@@ -103,8 +103,8 @@ def _sections(report: Report) -> list[tuple[str, str, Markup]]:
 
 def _summary(report: Report) -> Markup:
     said = (
-        f"Means over images, the best of each row in bold. Small: the ratio to {report.reference} over the images "
-        "that both have, with its 95 % interval (subjects resampled)."
+        "Means over images, the best of each row in bold. Small: the ratio to "
+        f"{numbers.reference_text(report)} over the images that both have, with its 95 % interval."
     )
     meanings = [
         joined(element("dt", METRICS[metric].title), element("dd", meaning + "."))
@@ -132,7 +132,10 @@ def _distributions(report: Report) -> Markup:
     differences = difference_svg(report, metric) if metric else None
     if metric and differences:
         title = f"{metric_of(metric).title}, image by image"
-        said = f"Every dot is an image: its difference to {report.reference}. The bar is the mean's 95 % interval."
+        said = (
+            f"A dot is an image: its difference to {numbers.reference_text(report)}. "
+            "The bar is the 95 % interval of their mean."
+        )
         parts += [element("h3", title), element("p", said, class_="soft"), differences]
     return joined(*parts)
 
@@ -154,18 +157,18 @@ def _groups(report: Report) -> Markup:
     if not any(sections):
         return Markup()
     said = (
-        f"Means, the best of each row in bold. Small: the difference to {report.reference} over shared images, "
-        "with its 95 % interval."
+        "Means, the best of each row in bold. Small: the difference to "
+        f"{numbers.reference_text(report)} over shared images, with its 95 % interval."
     )
     return joined(element("p", said, class_="soft"), *sections)
 
 
-def _scale_note(key: str) -> Markup:
+def _scale_note() -> Markup:
     said = (
         f"Pale is no error, dark is {RANGE_MM:g} mm or more, in every picture alike; FaceScape's heat maps have "
         "the same range. Grey was not measured."
     )
-    return joined(scale_bar(key), element("p", said, class_="note"))
+    return joined(scale_bar("mean"), element("p", said, class_="note"))
 
 
 def _mean_maps(report: Report) -> Markup:
@@ -184,7 +187,7 @@ def _mean_maps(report: Report) -> Markup:
         "Mean distance after FaceScape's alignment in each cell of the cylinder map over all images that were "
         "scored, painted on the mean of the true surfaces. Cells that fewer than half of the images have are grey."
     )
-    return joined(element("p", said, class_="soft"), element("div", *figures, class_="means"), _scale_note("mean"))
+    return joined(element("p", said, class_="soft"), element("div", *figures, class_="means"), _scale_note())
 
 
 def _images(report: Report) -> Markup:
@@ -200,7 +203,7 @@ def _images(report: Report) -> Markup:
         element("summary", f"{numbers.metric_title(metric)} of every image"),
         image_table(report),
     )
-    return joined(element("p", said, class_="soft"), _scale_note("image"), gallery(report), every)
+    return joined(element("p", said, class_="soft"), scale_bar("image"), gallery(report), every)
 
 
 def _failures(report: Report) -> Markup:

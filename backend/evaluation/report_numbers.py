@@ -133,9 +133,9 @@ def _signed(text: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """Title with the unit in brackets, as in a table's head."""
+    """Title and unit, as in a table's head: "CD, mm"."""
     known = metric_of(metric)
-    return f"{known.title} ({known.unit})" if known.unit else known.title
+    return f"{known.title}, {known.unit}" if known.unit else known.title
 
 
 def table_title(key: str) -> str:
@@ -216,6 +216,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def reference_text(report: Report) -> str:
+    """What names are compared with, in a sentence."""
+    return "the mean face" if report.reference == "mean" else report.reference
+
+
 def title(report: Report) -> str:
     """What the report is about: names and data set."""
     return f"{', '.join(report.names)} on {report.data['name']}"
@@ -238,7 +243,8 @@ def _answer(report: Report, name: str, metric: str) -> str:
     parts = [f"{metric_of(metric).title} {with_unit(metric, mean)}"]
     against = paired_with(report, name, report.reference, metric)
     if against is not None and against.ratio is not None and name != report.reference:
-        parts.append(f"{ratio_text(against.ratio)} times that of {report.reference}{_ratio_interval(against)}")
+        ratio = f"{ratio_text(against.ratio)} times that of {reference_text(report)}"
+        parts.append(ratio + _ratio_interval(against))
     return f"{name}: {', '.join(parts)}; {scored}."
 
 

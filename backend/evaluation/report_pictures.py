@@ -127,7 +127,7 @@ def _photo(case: Case, result: CasePictures) -> Bytes | None:
 
 def _thumbnail(photo: Bytes) -> Bytes:
     image = Image.fromarray(photo)
-    image.thumbnail(heat_map.PHOTO_SIZE, Image.Resampling.LANCZOS)
+    image.thumbnail(heat_map.SIZE, Image.Resampling.LANCZOS)
     return np.asarray(image, np.uint8)
 
 

@@ -94,7 +94,7 @@ def _pooled_row(report: Report, kind: str) -> Markup:
         pooled = report.summary[name].pooled.get(kind)
         values = () if pooled is None else (pooled.median, pooled.mean, pooled.std)
         cells.append(number_cell(" / ".join(numbers.value_text("now_median", value) for value in values) or ABSENT))
-    return element("tr", row_head("All points pooled: median / mean / std (mm)"), *cells)
+    return element("tr", row_head("All points pooled: median / mean / std, mm"), *cells)
 
 
 def group_section(report: Report, key: str, cells: Sequence[TableCell]) -> Markup:

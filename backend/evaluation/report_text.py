@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from . import report_numbers as numbers
-from .report import Paired, Report, TableCell
+from .report import Paired, Report, TableCell, metric_of
 
 FILE_NAME = "report.md"
 ABSENT = "–"
@@ -91,21 +91,22 @@ def _pooled_rows(report: Report, group: numbers.MetricGroup) -> list[list[str]]:
         else ABSENT
         for found in pooled
     ]
-    return [[f"{group.title}, pooled: median / mean / std (mm)", *cells]]
+    return [[f"{group.title}, pooled: median / mean / std, mm", *cells]]
 
 
 def _ratios(report: Report) -> list[str]:
+    reference = numbers.reference_text(report)
     others = [name for name in report.names if name != report.reference]
     rows = []
     for metric in numbers.key_metrics(report):
         found = [numbers.paired_with(report, name, report.reference, metric) for name in others]
         if any(paired is not None and paired.ratio is not None for paired in found):
-            rows.append([numbers.metric_title(metric).partition(" (")[0], *map(_ratio_cell, found)])
+            rows.append([metric_of(metric).title, *map(_ratio_cell, found)])
     if not rows:
         return []
     return [
-        f"## Against {plain(report.reference)}",
-        f"Each mean divided by that of {plain(report.reference)} over the images that both have, with its 95 % "
+        f"## Against {plain(reference)}",
+        f"Each mean divided by that of {plain(reference)} over the images that both have, with its 95 % "
         "interval; below 1 is an improvement, except for CR.",
         _table(["Metric", *map(plain, others)], rows),
     ]
@@ -126,7 +127,8 @@ def _group_tables(report: Report, key: str, cells: Sequence[TableCell]) -> list[
         return []
     parts = [
         f"## {plain(numbers.table_title(key))}",
-        f"Means, and the difference to {plain(report.reference)} over shared images, with its 95 % interval.",
+        f"Means, and the difference to {plain(numbers.reference_text(report))} over shared images, with its 95 % "
+        "interval.",
     ]
     for table in tables:
         head = [numbers.metric_title(table.metric), "images", *map(plain, report.names)]
