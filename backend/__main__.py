@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from . import __version__
+from .cli_evaluate import add_evaluate
 from .cli_inspect import add_inspect, add_inspect_model
 from .cli_preview import add_preview
 from .cli_reconstruct import add_reconstruct
@@ -32,6 +33,7 @@ examples:
   facewright reconstruct portrait.jpg -o head --blend --glb      and the Blender scene and glTF in it
   facewright inspect head                                        what is in it, in plain text
   facewright preview --expressions head -o sheet.png             its expressions, without and with detail
+  facewright evaluate --data heads --pred ours=bundles --report report   how accurate heads are, side by side
 """
 
 
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add_inspect(verbs)
     add_inspect_model(verbs)
     add_preview(verbs)
+    add_evaluate(verbs)
     add_build_face_model(verbs)
     add_build_detector_error(verbs)
     add_train_bases(verbs)
@@ -77,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         terminal.say("facewright: There is not enough memory; a smaller photo or --texture-size needs less.")
         return EXIT_ERROR
-    except KeyboardInterrupt:
-        terminal.say("facewright: Stopped; nothing was written.")
+    except KeyboardInterrupt as error:
+        terminal.say(f"facewright: {str(error) or 'Stopped; nothing was written.'}")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (``facewright inspect x | head``): nothing is left to say or to flush.

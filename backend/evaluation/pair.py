@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceError, MeshInvalid
-from .case import Case, Prediction, Truth
-from .face_crop import SPREAD_COUNT, Sampling, checked_seven, scan_points
+from .case import AnyCamera, Case, Prediction, Truth
+from .dense_error import densely_aligned_error, normalised_mean_error
+from .face_crop import SPREAD_COUNT, Crop, Sampling, SurfacePoints, checked_seven, face_crop, scan_points
 from .face_regions import face_regions
 from .facescape import facescape_scores
-from .now import now_distances, now_scores, region_means
+from .now import NowResult, now_distances, now_scores, region_means
 from .placing import placed
+from .point_to_surface import point_to_surface
 from .surface import Surface
 
 Array = NDArray[np.float64]
-PROTOCOLS = ("facescape", "now")
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PairSettings:
     spread_points  about how many where spread
     """
 
-    protocols: tuple[str, ...] = PROTOCOLS
+    protocols: tuple[str, ...]
     sampling: str = "auto"
     spread_points: int = SPREAD_COUNT
 
@@ -41,15 +44,75 @@ class PairResult(NamedTuple):
     """Scores by metric; arrays for pooling and pictures; protocol -> why it could not score this pair."""
 
     scores: dict[str, float]
-    arrays: dict[str, NDArray[Any]]
+    arrays: Arrays
     left_out: dict[str, str]
 
 
-class _Scored(NamedTuple):
+class Scored(NamedTuple):
     """What one protocol gives."""
 
     scores: dict[str, float]
-    arrays: dict[str, NDArray[Any]]
+    arrays: Arrays
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prediction and its truth; what several protocols need is worked out once."""
+
+    case: Case
+    truth: Truth
+    prediction: Prediction
+    settings: PairSettings
+
+    @property
+    def neutral(self) -> bool:
+        """Whether the neutral mesh is compared: the truth is neutral, and the program gave one."""
+        return self.case.neutral_truth and self.prediction.neutral is not None
+
+    @property
+    def surface(self) -> Surface:
+        """The mesh that is compared, in the program's own frame."""
+        neutral = self.prediction.neutral
+        return neutral if self.case.neutral_truth and neutral is not None else self.prediction.surface
+
+    @property
+    def seven(self) -> Array:
+        """(7, 3) landmarks on ``surface``. Raises MeshInvalid where the program gave none."""
+        seven = self.prediction.neutral_seven if self.neutral else self.prediction.seven
+        if seven is None:
+            raise MeshInvalid(f"The prediction for {self.case.id} lacks the seven landmarks that it is aligned by.")
+        return checked_seven(seven, f"The prediction for {self.case.id}")
+
+    @property
+    def true_seven(self) -> Array:
+        """(7, 3) landmarks on the truth. Raises MeshInvalid where it has none."""
+        if self.truth.seven is None:
+            raise MeshInvalid(f"The truth of {self.case.id} has no seven landmarks.")
+        return self.truth.seven
+
+    @property
+    def crop(self) -> Crop:
+        """NoW's sphere on the truth."""
+        return face_crop(self.true_seven)
+
+    @property
+    def eye_distance(self) -> float:
+        """Between the outer corners of the true eyes, mm."""
+        if self.truth.outer_eye_distance is not None:
+            return self.truth.outer_eye_distance
+        return float(np.linalg.norm(self.true_seven[0] - self.true_seven[3]))
+
+    @cached_property
+    def measured(self) -> SurfacePoints:
+        """Where NoW measures on the truth."""
+        return scan_points(
+            self.truth.surface, self.true_seven, sampling_of(self.case, self.settings), self.settings.spread_points
+        )
+
+    @cached_property
+    def aligned_with_scale(self) -> NowResult:
+        """NoW's alignment, where other protocols begin too."""
+        return now_distances(self.surface, self.seven, self.measured, self.true_seven)
 
 
 def evaluate_pair(case: Case, truth: Truth, prediction: Prediction, settings: PairSettings) -> PairResult:
@@ -58,70 +121,20 @@ def evaluate_pair(case: Case, truth: Truth, prediction: Prediction, settings: Pa
     A protocol that this prediction fails (no landmarks, another part of the picture) is named and does not keep the
     others from scoring. Protocols that the truth has nothing for are left out silently: they concern no prediction.
     """
+    pair = Pair(case, truth, prediction, settings)
     result = PairResult({}, {}, {})
-    for protocol in settings.protocols:
-        allows, run = _PROTOCOLS[protocol]
-        if not allows(case, truth):
+    for name in settings.protocols:
+        protocol = _PROTOCOLS[name]
+        if not protocol.allowed(case, truth):
             continue
         try:
-            scored = run(case, truth, prediction, settings)
+            scored = protocol.score(pair)
         except FaceError as error:
-            result.left_out[protocol] = str(error)
+            result.left_out[name] = str(error)
             continue
         result.scores.update(scored.scores)
         result.arrays.update(scored.arrays)
     return result
-
-
-def shown_surface(case: Case, prediction: Prediction) -> Surface:
-    """The mesh that is compared: the neutral one where the truth is neutral and the program gave one."""
-    if case.neutral_truth and prediction.neutral is not None:
-        return prediction.neutral
-    return prediction.surface
-
-
-def shown_seven(case: Case, prediction: Prediction) -> Array:
-    """(7, 3) landmarks on ``shown_surface``. Raises MeshInvalid where the program gave none."""
-    neutral = case.neutral_truth and prediction.neutral is not None
-    seven = prediction.neutral_seven if neutral else prediction.seven
-    if seven is None:
-        raise MeshInvalid(f"The prediction for {case.id} comes without the seven landmarks that it is aligned by.")
-    return checked_seven(seven, f"The prediction for {case.id}")
-
-
-def _allows_facescape(case: Case, truth: Truth) -> bool:
-    return case.camera is not None and truth.head_centre is not None and truth.head_rotation is not None
-
-
-def _facescape(case: Case, truth: Truth, prediction: Prediction, settings: PairSettings) -> _Scored:
-    assert case.camera is not None and truth.head_centre is not None and truth.head_rotation is not None
-    surface = placed(prediction, case.camera)
-    found = facescape_scores(truth.surface, surface, case.camera, truth.head_centre, truth.head_rotation)
-    arrays = {
-        "cylinder_truth": found.cylinder_truth.astype(np.float32),
-        "cylinder_error": found.cylinder_error.astype(np.float16),
-    }
-    return _Scored(found.scores(), arrays)
-
-
-def _allows_now(case: Case, truth: Truth) -> bool:
-    return truth.seven is not None
-
-
-def _now(case: Case, truth: Truth, prediction: Prediction, settings: PairSettings) -> _Scored:
-    assert truth.seven is not None
-    surface, seven = shown_surface(case, prediction), shown_seven(case, prediction)
-    measured = scan_points(truth.surface, truth.seven, sampling_of(case, settings), settings.spread_points)
-    relative, metrical = (
-        now_distances(surface, seven, measured, truth.seven, metrical=metrical) for metrical in (False, True)
-    )
-    regions = truth.regions or face_regions(truth.surface, truth.seven)
-    arrays = {
-        "points": measured.points.astype(np.float32),
-        "distance": relative.distances.astype(np.float32),
-        "metrical_distance": metrical.distances.astype(np.float32),
-    }
-    return _Scored(now_scores(relative, metrical) | region_means(relative, regions), arrays)
 
 
 def sampling_of(case: Case, settings: PairSettings) -> Sampling:
@@ -131,7 +144,74 @@ def sampling_of(case: Case, settings: PairSettings) -> Sampling:
     return "vertices" if settings.sampling == "vertices" else "spread"
 
 
-_PROTOCOLS: dict[str, tuple[Callable[[Case, Truth], bool], Callable[..., _Scored]]] = {
-    "facescape": (_allows_facescape, _facescape),
-    "now": (_allows_now, _now),
+def _facescape(pair: Pair) -> Scored:
+    camera, centre, rotation = _standing(pair.case, pair.truth)
+    surface = placed(pair.prediction, camera)
+    found = facescape_scores(pair.truth.surface, surface, camera, centre, rotation)
+    arrays: Arrays = {
+        "cylinder_truth": found.cylinder_truth.astype(np.float32),
+        "cylinder_error": found.cylinder_error.astype(np.float16),
+    }
+    return Scored(found.scores(), arrays)
+
+
+def _standing(case: Case, truth: Truth) -> tuple[AnyCamera, Array, Array]:
+    """Camera, centre and rotation of the true head. Raises MeshInvalid where they are not known."""
+    if case.camera is None or truth.head_centre is None or truth.head_rotation is None:
+        raise MeshInvalid(f"It is not known how the true head of {case.id} stands before its camera.")
+    return case.camera, truth.head_centre, truth.head_rotation
+
+
+def _stands(case: Case, truth: Truth) -> bool:
+    return case.camera is not None and truth.head_centre is not None and truth.head_rotation is not None
+
+
+def _has_seven(case: Case, truth: Truth) -> bool:
+    return truth.seven is not None
+
+
+def _now(pair: Pair) -> Scored:
+    relative = pair.aligned_with_scale
+    metrical = now_distances(pair.surface, pair.seven, pair.measured, pair.true_seven, metrical=True)
+    regions = pair.truth.regions or face_regions(pair.truth.surface, pair.true_seven)
+    arrays: Arrays = {
+        "points": pair.measured.points.astype(np.float32),
+        "distance": relative.distances.astype(np.float32),
+        "metrical_distance": metrical.distances.astype(np.float32),
+    }
+    return Scored(now_scores(relative, metrical) | region_means(relative, regions), arrays)
+
+
+def _point_to_surface(pair: Pair) -> Scored:
+    aligned = pair.aligned_with_scale.alignment.apply_to(pair.surface)
+    found = point_to_surface(aligned, pair.truth.surface, pair.crop, pair.settings.spread_points)
+    return Scored({"p2s_mean": found.mean, "p2s_std": found.std}, {})
+
+
+def _dense(pair: Pair) -> Scored:
+    start = pair.aligned_with_scale.alignment
+    found = densely_aligned_error(
+        pair.surface, start, pair.truth.surface, pair.crop, pair.eye_distance, pair.settings.spread_points
+    )
+    scores = {"dace": found.dace}
+    true = pair.truth.model_vertices
+    if true is not None and true.shape == pair.surface.vertices.shape:
+        face = pair.crop.contains(true)
+        scores["nme"] = normalised_mean_error(pair.surface.vertices, true, pair.eye_distance, face)
+    return Scored(scores, {})
+
+
+class _Protocol(NamedTuple):
+    """Whether a truth allows a protocol, and the protocol."""
+
+    allowed: Callable[[Case, Truth], bool]
+    score: Callable[[Pair], Scored]
+
+
+_PROTOCOLS = {
+    "facescape": _Protocol(_stands, _facescape),
+    "now": _Protocol(_has_seven, _now),
+    "p2s": _Protocol(_has_seven, _point_to_surface),
+    "dense": _Protocol(_has_seven, _dense),
 }
+PROTOCOLS = tuple(_PROTOCOLS)

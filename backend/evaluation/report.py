@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .case import Case
 
 Interval = tuple[float, float]
+TRUTH = "truth"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that a name has no score for, and why, in one sentence."""
+    """An image for which a name lacks scores, all or those of one protocol, and why, in one sentence.
+
+    ``name`` is TRUTH where the image's own ground truth cannot be read: then it counts for nobody.
+    """
 
     id: str
     name: str
