@@ -1,7 +1,8 @@
 """REALY (Chai et al. 2022): the error of four regions, each aligned for itself and put into correspondence.
 
 1. The prediction is aligned with scale by 7 of 85 keypoints.
-2. For every region it is aligned rigidly with that region's scan: ICP with the region's keypoints, at most 100 times.
+2. For every region it is aligned rigidly with that region's scan: ICP with the region's keypoints, at most 100
+   times.
 3. The region's scan is deformed onto the prediction (non-rigid ICP). The nearest place on the prediction of every
    deformed vertex is what corresponds to that vertex; the error is the mean distance from the vertex, undeformed.
 

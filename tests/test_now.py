@@ -1,0 +1,232 @@
+"""NoW's protocol: closed forms, the minimum it seeks, and what must not matter."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from facewright.errors import MeshInvalid
+from facewright.evaluation.face_crop import face_crop, scan_points
+from facewright.evaluation.face_regions import face_regions
+from facewright.evaluation.now import NowResult, now_distances, now_scores, region_means
+from facewright.evaluation.similarity import Similarity, similarity
+from facewright.evaluation.surface import Surface, checked_surface, nearest_on
+from scanned_face import bump, scanned_face, seven_points, shuffled, subdivided
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADS = ROOT.parent / "shared" / "data" / "heads_dev"
+SEVEN = seven_points()
+FACE = scanned_face()
+# Another person: a shorter nose, a fuller cheek, a lower brow.
+OTHER = scanned_face(relief=lambda x, y: bump((0, 0), -4, 12)(x, y) + bump((-40, -10), 5, 18)(x, y) + y / 40.0)
+AWAY = Similarity(
+    0.4, Rotation.from_euler("xyz", [10, 40, -70], degrees=True).as_matrix(), np.array([3.0, 9.0, 50])
+)
+
+
+def measured(prediction: Surface, truth: Surface = FACE, metrical: bool = False, **how: object) -> NowResult:
+    return now_distances(prediction, SEVEN, scan_points(truth, SEVEN, **how), SEVEN, metrical=metrical)  # type: ignore[arg-type]
+
+
+def test_crop_is_the_sphere_of_the_benchmark() -> None:
+    # Bridge (0, 28), bottom (0, -12), eyes' corners 90 apart; the nose's length has a z of its own.
+    crop = face_crop(SEVEN)
+    bridge = (SEVEN[1] + SEVEN[2]) / 2.0
+    np.testing.assert_allclose(crop.centre, 0.7 * SEVEN[4] + 0.3 * bridge, atol=1e-9)
+    assert crop.radius == pytest.approx(0.7 * (90.0 + np.linalg.norm(bridge - SEVEN[4])))
+
+
+@pytest.mark.parametrize("sampling", ["vertices", "spread"])
+def test_a_mesh_against_itself_is_zero_wherever_it_stands(sampling: str) -> None:
+    points = scan_points(FACE, SEVEN, sampling)  # type: ignore[arg-type]
+    result = now_distances(AWAY.apply_to(FACE), AWAY.apply(SEVEN), points, SEVEN)
+    assert result.distances.max() < 1e-6
+    assert result.normal_degrees.max() < 1e-3
+    assert result.alignment.scale == pytest.approx(1.0 / 0.4, abs=1e-9)
+    np.testing.assert_allclose(result.alignment.apply(AWAY.apply(SEVEN)), SEVEN, atol=1e-6)
+
+
+def test_landmarks_that_are_a_little_wrong_do_not_matter() -> None:
+    wrong = SEVEN + np.random.default_rng(0).normal(size=(7, 3)) * 2.0
+    result = now_distances(FACE, wrong, scan_points(FACE, SEVEN), SEVEN)
+    assert result.distances.max() < 1e-3
+
+
+def sphere_cap(radius: float, cosine: float, count: int = 80) -> Surface:
+    """Cap around +z of a sphere about the origin, down to ``cosine`` of the polar angle."""
+    u, v = np.meshgrid(np.linspace(1e-4, np.arccos(cosine), count), 2 * np.pi * np.arange(count) / count)
+    points = radius * np.stack([np.sin(u) * np.cos(v), np.sin(u) * np.sin(v), np.cos(u)], -1).reshape(-1, 3)
+    grid = np.arange(count * count).reshape(count, count)
+    turn = np.roll(grid, -1, 0)
+    a, b, c, d = (g.ravel() for g in (grid[:, :-1], grid[:, 1:], turn[:, 1:], turn[:, :-1]))
+    return checked_surface(points, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]), "The cap")
+
+
+def test_metrical_variant_sees_the_size_of_the_head() -> None:
+    # A sphere 3 % too large: the distance at a point with normal n is e - t . n, where e is 3 mm and the shift t is
+    # what least squares over the cap leaves free.
+    radius, larger = 100.0, 1.03
+    seven = np.array([[-60, 30], [-20, 30], [20, 30], [60, 30], [0, -30], [-20, -55], [20, -55.0]])
+    seven = np.column_stack([seven, np.sqrt(radius**2 - (seven**2).sum(1))])
+    points = scan_points(sphere_cap(radius, 0.5), seven)
+    prediction = sphere_cap(larger * radius, -0.9, 160)
+    normals = points.points / radius
+    shift = np.linalg.lstsq(normals, np.full(len(normals), 3.0), rcond=None)[0]
+    expected = np.abs(3.0 - normals @ shift).mean()
+    metrical = now_distances(prediction, larger * seven, points, seven, metrical=True)
+    assert metrical.alignment.scale == 1.0
+    assert metrical.distances.mean() == pytest.approx(expected, rel=0.05)
+    assert expected > 0.15
+    relative = now_distances(prediction, larger * seven, points, seven)
+    assert relative.alignment.scale == pytest.approx(1.0 / larger, rel=2e-3)
+    assert np.median(relative.distances) < 0.03  # the spheres' facets
+
+
+def test_metrical_size_of_a_whole_face() -> None:
+    bigger = Similarity(1.03, np.eye(3), np.zeros(3))
+    result = now_distances(bigger.apply_to(FACE), bigger.apply(SEVEN), scan_points(FACE, SEVEN), SEVEN)
+    assert result.distances.max() < 1e-6
+    points = scan_points(FACE, SEVEN)
+    metrical = now_distances(bigger.apply_to(FACE), bigger.apply(SEVEN), points, SEVEN, metrical=True)
+    assert metrical.alignment.scale == 1.0
+    # At the rim, 70 mm from the middle, 3 % are 2 mm, of which the slope of the face takes its share.
+    assert 0.15 < metrical.distances.mean() < 1.0
+
+
+def test_a_bump_is_as_far_as_it_is_high() -> None:
+    high, at = 2.0, (-20.0, 8.0)
+    points = scan_points(scanned_face(1.5, relief=bump(at, high, 4.0)), SEVEN, count=10_000)
+    result = now_distances(scanned_face(1.5), SEVEN, points, SEVEN)
+    beside = np.hypot(*(points.points[:, :2] - at).T)
+    # Leaning by about 14 degrees, the bump is a little lower along the normal.
+    slope = (-2.0 * at[0] / 130.0, -2.0 * at[1] / 220.0)
+    assert result.distances[beside < 1.0].mean() == pytest.approx(
+        high / np.sqrt(1.0 + np.dot(slope, slope)), rel=0.05
+    )
+    assert result.distances[beside > 16.0].max() < 0.1
+
+
+def test_slopes_give_their_angle() -> None:
+    # Waves of slope 0.1 cos(x / 2): the mean of |slope| is 0.2 / pi, on a flat face 3.64 degrees. Vertices every
+    # millimetre see sin(1 / 2) / (1 / 2) of it.
+    flatter = [1.0, 1.0, 0.2]
+    face = scanned_face(1.0)
+    base = face.moved(face.vertices * flatter)
+    waves = base.moved(base.vertices + np.outer(0.2 * np.sin(base.vertices[:, 0] / 2.0), [0.0, 0.0, 1.0]))
+    result = now_distances(waves, SEVEN * flatter, scan_points(base, SEVEN * flatter), SEVEN * flatter)
+    score = now_scores(result, result)["now_normal_deg"]
+    assert score == pytest.approx(np.degrees(0.2 / np.pi) * np.sin(0.5) / 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("metrical", [False, True])
+def test_the_minimum_is_the_one_that_a_general_solver_finds(metrical: bool) -> None:
+    points = scan_points(FACE, SEVEN, count=1500)
+    result = now_distances(OTHER, SEVEN, points, SEVEN, metrical=metrical)
+    start = similarity(SEVEN, SEVEN, scaled=not metrical)
+
+    def distances(unknown: np.ndarray) -> np.ndarray:
+        scale = 1.0 if metrical else np.exp(unknown[6])
+        move = Similarity(scale, Rotation.from_rotvec(unknown[:3]).as_matrix() @ start.rotation, unknown[3:6])
+        return nearest_on(move.apply_to(OTHER), points.points).distance
+
+    size = [0.01, 0.01, 0.01, 1.0, 1.0, 1.0, 0.01][: 6 if metrical else 7]
+    found = least_squares(distances, np.zeros(len(size)), x_scale=size)
+    ours = float((result.distances**2).sum())
+    assert ours <= 2.0 * found.cost * (1.0 + 1e-4)
+    assert result.distances.mean() == pytest.approx(np.abs(found.fun).mean(), rel=2e-3)
+
+
+def test_order_and_density_do_not_matter() -> None:
+    points = scan_points(FACE, SEVEN)
+    plain = now_distances(OTHER, SEVEN, points, SEVEN)
+    for same in (shuffled(OTHER), subdivided(OTHER)):
+        result = now_distances(same, SEVEN, points, SEVEN)
+        np.testing.assert_allclose(result.distances, plain.distances, atol=1e-4)
+    # The truth's density: other points of the same surface, so a little chance.
+    score = now_scores(plain, plain)
+    finer = measured(OTHER, subdivided(FACE))
+    for key, value in now_scores(finer, finer).items():
+        assert value == pytest.approx(score[key], rel=0.05), key
+
+
+def test_vertices_are_the_scans_own_and_spread_points_are_not_crowded() -> None:
+    loose = checked_surface(np.vstack([FACE.vertices, SEVEN.mean(0)]), FACE.triangles, "The face")
+    points = scan_points(loose, SEVEN, "vertices")
+    inside = face_crop(SEVEN).contains(FACE.vertices)
+    np.testing.assert_array_equal(points.points, FACE.vertices[inside])  # not the vertex that no triangle uses
+    corners = FACE.triangles[points.triangle]
+    assert (corners == np.flatnonzero(inside)[:, None]).any(1).all()
+    assert points.weights.sum() == pytest.approx(1.0)
+
+    fine = scanned_face(1.0, half=20.0)  # crowd the nose: the same surface there, four vertices for one
+    even, crowded = (
+        (np.abs(scan_points(face, SEVEN).points[:, :2]).max(1) < 18.0).mean()
+        for face in (FACE, _joined(fine, FACE))
+    )
+    assert crowded == pytest.approx(even, rel=0.1)
+
+
+def _joined(inner: Surface, outer: Surface) -> Surface:
+    """The inner surface in a hole of the outer one."""
+    middle = outer.vertices[outer.triangles].mean(1)
+    kept = outer.triangles[np.abs(middle[:, :2]).max(1) > 20.0]
+    return checked_surface(
+        np.vstack([outer.vertices, inner.vertices]),
+        np.vstack([kept, inner.triangles + len(outer.vertices)]),
+        "The face",
+    )
+
+
+def test_regions_share_out_the_distances() -> None:
+    result = measured(OTHER)
+    regions = face_regions(FACE, SEVEN)
+    means = region_means(result, regions)
+    assert set(means) <= {f"region_{name}" for name in regions}
+    counts = {f"region_{name}": mask[result.measured.triangle].sum() for name, mask in regions.items()}
+    total = sum(means[name] * counts[name] for name in means) / len(result.distances)
+    assert total == pytest.approx(result.distances.mean())
+    assert means["region_nose"] > means["region_chin"]  # the bump of -4 mm lies there
+
+
+def test_bad_input_is_named() -> None:
+    points = scan_points(FACE, SEVEN)
+    with pytest.raises(MeshInvalid, match="The prediction needs seven"):
+        now_distances(FACE, SEVEN[:6], points, SEVEN)
+    with pytest.raises(MeshInvalid, match="The truth needs seven"):
+        scan_points(FACE, SEVEN * np.nan)
+    with pytest.raises(MeshInvalid, match="one line"):
+        now_distances(FACE, np.outer(np.arange(7.0), np.ones(3)), points, SEVEN)
+    for sampling in ("vertices", "spread"):
+        with pytest.raises(MeshInvalid, match="The truth has 0 points"):
+            scan_points(FACE, SEVEN + [0.0, 0.0, 500.0], sampling)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not HEADS.is_dir(), reason="the rendered heads are not there")
+def test_agrees_with_the_older_measurement_on_rendered_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    sys.modules.pop("fit_accuracy", None)
+    import fit_accuracy
+
+    (truth, seven), (other, other_seven) = (_rendered(name) for name in ("dev00_0", "dev03_1"))
+    points, normals = fit_accuracy.spread_points(truth.vertices, truth.triangles.astype(np.int64))
+    case = fit_accuracy.Truth("dev00_0", np.zeros((1, 1, 3), np.uint8), 1.0, points, normals, seven, 0.0)
+    old = fit_accuracy.score_surface(case, other.vertices, other.triangles.astype(np.int64), other_seven)
+    measured = scan_points(truth, seven)
+    new = [now_distances(other, other_seven, measured, seven, metrical=metrical) for metrical in (False, True)]
+    scores = now_scores(*new)
+    # Not the same points, and the older one minimises distances in the prediction's space, whose scale is free.
+    assert scores["now_median"] == pytest.approx(old.median, rel=0.03)
+    assert scores["now_mean"] == pytest.approx(old.mean, rel=0.02)
+    assert scores["metrical_median"] == pytest.approx(old.metrical_median, rel=0.03)
+    assert scores["metrical_mean"] == pytest.approx(old.metrical_mean, rel=0.02)
+
+
+def _rendered(name: str) -> tuple[Surface, np.ndarray]:
+    with np.load(HEADS / name / "gt.npz") as data:
+        surface = checked_surface(data["vertices"], data["faces"], name)
+    return surface, np.array(json.loads((HEADS / name / "landmarks.json").read_text())["points"])
