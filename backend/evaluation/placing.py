@@ -40,9 +40,11 @@ def placed(prediction: Prediction, camera: AnyCamera | None) -> Surface:
     MeshInvalid : parts of the surface lie behind a camera
     """
     own, surface = prediction.camera, prediction.surface
-    if own is None or camera is None or own == camera:
+    if camera is None:
         return surface
-    pixels, depth = _seen_by(own, surface)
+    pixels, depth = _seen_by(own or camera, surface)
+    if own is None or own == camera:
+        return surface
     centre = area_centre(surface)
     if isinstance(camera, WeakCamera):
         scale = own.scale if isinstance(own, WeakCamera) else _focal(own) / -centre[2]
@@ -70,16 +72,19 @@ def _seen_by(camera: AnyCamera, surface: Surface) -> tuple[Array, Array]:
     depth = -surface.vertices[:, 2]
     if isinstance(camera, WeakCamera):
         return camera.project(surface.vertices), depth
-    _refuse_behind(surface, depth, "its own camera")
+    _refuse_behind(surface, depth, "its camera")
     # Vertices that no triangle uses may lie anywhere.
     used = np.where((depth > 0.0)[:, None], surface.vertices, [0.0, 0.0, -1.0])
     return camera.project(used), depth
 
 
 def _refuse_behind(surface: Surface, depth: Array, whose: str) -> None:
+    """Raise MeshInvalid where vertices that triangles use have no positive depth (V,) before a pinhole camera."""
     behind = int((depth[np.unique(surface.triangles)] <= 0.0).sum())
     if behind:
-        raise MeshInvalid(f"{behind} vertices of the mesh lie behind {whose}, which looks along -z.")
+        raise MeshInvalid(
+            f"{behind} of the mesh's {len(surface.vertices)} vertices lie behind {whose}, which looks along -z."
+        )
 
 
 def _focal(camera: Camera) -> float:

@@ -59,6 +59,8 @@ def refuse_implausible(prediction: Prediction, case: Case, truth: Truth) -> None
     Looks at the surface in the photo and, where the truth is neutral, at the neutral surface if there is one.
     """
     name = f"The prediction for {case.id}"
+    if case.camera is not None:
+        _refuse_behind(prediction.surface, prediction.camera, case.camera, name)
     _refuse_size(_size(prediction.surface, prediction.seven, truth, case.camera, prediction.camera), name)
     _refuse_shape(prediction.surface, prediction.seven, truth, name)
     if case.camera is not None:
@@ -81,8 +83,7 @@ def _size(
         return _Size.beside(found, truth.outer_eye_distance, "between its eyes' outer corners are")
     if data is not None:
         found = _mm_per_pixel(surface, own or data)
-        if found > 0.0:
-            return _Size.beside(found, _mm_per_pixel(truth.surface, data), "a pixel of the photo spans")
+        return _Size.beside(found, _mm_per_pixel(truth.surface, data), "a pixel of the photo spans")
     box = float(np.linalg.norm(np.ptp(surface.vertices[surface.triangles].reshape(-1, 3), 0)))
     least, most = EXTENT_MM
     return _Size(
@@ -91,7 +92,7 @@ def _size(
 
 
 def _mm_per_pixel(surface: Surface, camera: AnyCamera) -> float:
-    """At the middle of a surface; negative where that lies behind the camera."""
+    """At the middle of a surface before the camera."""
     if isinstance(camera, WeakCamera):
         return 1.0 / camera.scale
     return float(-area_centre(surface)[2] / np.sqrt(camera.fx * camera.fy))
@@ -148,14 +149,23 @@ def _cosine(surface: Surface, directions: Array) -> float:
 # ---------------------------------------------------------------------------------------------------- place
 
 
+def _whose(own: AnyCamera | None) -> str:
+    return "" if own is not None else " (it comes without one, so the data set's camera is taken)"
+
+
+def _refuse_behind(surface: Surface, own: AnyCamera | None, data: AnyCamera, name: str) -> None:
+    if isinstance(own or data, WeakCamera):
+        return
+    behind = int((surface.vertices[np.unique(surface.triangles), 2] >= 0.0).sum())
+    if behind:
+        raise MeshInvalid(
+            f"{name} has {behind} vertices behind its camera{_whose(own)}: points before a pinhole have z < 0."
+        )
+
+
 def _refuse_elsewhere(prediction: Prediction, camera: AnyCamera, truth: Truth, name: str) -> None:
-    """In the data's camera: behind it, off the true face, with its back to it, or upside down."""
-    own = "" if prediction.camera is not None else " (it comes without one, so the data set's camera is taken)"
-    surface = prediction.surface
-    if prediction.camera is None and not isinstance(camera, WeakCamera):
-        behind = int((surface.vertices[np.unique(surface.triangles), 2] >= 0.0).sum())
-        if behind:
-            raise MeshInvalid(f"{name} has {behind} vertices behind its camera{own}.")
+    """In the data's camera: off the true face, with its back to it, or upside down."""
+    own = _whose(prediction.camera)
     surface = placed(prediction, camera)
     share = _overlap(truth.surface, surface, camera)
     if share < LEAST_OVERLAP:
