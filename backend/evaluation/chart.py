@@ -15,11 +15,12 @@ DASHES = ("", "7 3", "2 3", "9 3 2 3")
 """Lines differ in print and without colour vision too."""
 
 LONGEST_LABEL = 17
-REFERENCE_COLOUR, REFERENCE_DASH = "#6a6f78", "3 3"
+REFERENCE_COLOUR = "#6a6f78"
+LINE_WIDTH, REFERENCE_WIDTH = 2.25, 1.25
 
 
 def name_colour(report: Report, name: str) -> str:
-    """CSS colour of a name; the reference is grey where it is the mean face or another baseline at the end."""
+    """CSS colour of a name; the reference is grey unless it is the first."""
     if _is_grey(report, name):
         return f"var(--name-reference, {REFERENCE_COLOUR})"
     place = report.names.index(name) % len(COLOURS)
@@ -28,9 +29,12 @@ def name_colour(report: Report, name: str) -> str:
 
 def name_dash(report: Report, name: str) -> str | None:
     """Dash pattern of a name's line, None for a full one."""
-    if _is_grey(report, name):
-        return REFERENCE_DASH
-    return DASHES[report.names.index(name) % len(DASHES)] or None
+    return None if _is_grey(report, name) else DASHES[report.names.index(name) % len(DASHES)] or None
+
+
+def name_width(report: Report, name: str) -> float:
+    """Width of a name's line; the reference's is thin."""
+    return REFERENCE_WIDTH if _is_grey(report, name) else LINE_WIDTH
 
 
 def _is_grey(report: Report, name: str) -> bool:

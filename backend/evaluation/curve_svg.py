@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .chart import FONT_SIZE, line, name_colour, name_dash, short, spread, svg, text
+from .chart import FONT_SIZE, line, name_colour, name_dash, name_width, short, spread, svg, text
 from .markup import Markup, element, number
 from .report import Curve, Report
 
@@ -52,7 +52,7 @@ def curve_svg(report: Report, kind: str, title: str) -> Markup:
         points = [place(*xy) for xy in zip(x[inside].tolist(), np.asarray(curve.y)[inside].tolist())]
         path = "M" + "L".join(f"{number(px)} {number(py)}" for px, py in points)
         parts.append(
-            element("path", element("title", name), d=path, fill="none", stroke_width=2.25,
+            element("path", element("title", name), d=path, fill="none", stroke_width=name_width(report, name),
                     stroke_dasharray=name_dash(report, name), style=f"stroke: {name_colour(report, name)}")
         )  # fmt: skip
     parts.extend(_labels(report, {name: place(end, share_within(curve, end)) for name, curve in curves.items()}))

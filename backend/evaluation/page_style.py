@@ -56,6 +56,7 @@ th button:focus-visible, summary:focus-visible, .wide:focus-visible {
 th[aria-sort="ascending"] button::after { content: " \\2191"; }
 th[aria-sort="descending"] button::after { content: " \\2193"; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem 3rem; }
+.charts td.number, .charts th.number { min-width: 5rem; }
 figure { margin: 0; }
 figcaption { margin: 0 0 0.4rem; font-weight: 600; }
 svg.chart { width: 100%; max-width: 640px; height: auto; display: block; }
