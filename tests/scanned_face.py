@@ -1,4 +1,4 @@
-"""A face by a formula, at any density, for tests of metrics: it is bent everywhere, so it aligns in one way only."""
+"""A face by a formula, at any density, for tests of metrics: bent everywhere, so that it aligns in one way only."""
 
 from __future__ import annotations
 
