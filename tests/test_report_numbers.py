@@ -76,7 +76,7 @@ def test_limits_name_unequal_sets_and_the_datas_note(report: Report) -> None:
     said = numbers.limits(report)
     assert any("Not every name" in sentence for sentence in said)
     assert said[-1] == "Invented numbers."
-    equal = {name: report.summary["ours"] for name in report.names}
+    equal = dict.fromkeys(report.names, report.summary["ours"])
     assert not any("Not every name" in sentence for sentence in numbers.limits(replace(report, summary=equal)))
 
 
