@@ -20,7 +20,7 @@ from ..mesh.texel_map import UvSampler, uv_sampler
 from ..mesh.topology import MATERIALS
 from ..texture.part_textures import eye_texture, mouth_texture, teeth_texture
 from ..training.appearance import SKIN_TONES, Look, RestFeatures, albedo, random_look, rest_features
-from .pseudo_skin import SkinDrawer
+from .pseudo_drawn_skin import SkinDrawer
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -72,6 +72,7 @@ class Wardrobe:
         """The looks of one person, drawn by ``seed``; its textures are written into ``folder``."""
         # A skin begins by drawing its look, so the same generator started again tells us which one it was.
         look = random_look(np.random.default_rng(seed))
+        tone = _usual(look.skin)
         rng = np.random.default_rng((*seed, 1))
         depth = self._hair_depth(look, rng)
         cloth = _below_collar(self._features.position)
@@ -87,21 +88,21 @@ class Wardrobe:
             "skin": image,
             "eye": eye_texture(_iris(look), PART_SIZE),
             "teeth": teeth_texture(PART_SIZE),
-            "mouth": mouth_texture(_bytes(look.lips), _bytes(look.skin), PART_SIZE),
+            "mouth": mouth_texture(_bytes(look.lips), _bytes(tone), PART_SIZE),
         }
         textures = {}
         for name, picture in pictures.items():
             textures[name] = folder / f"{name}.png"
             _write(textures[name], picture)
-        tone = TONES[int(np.linalg.norm(SKIN_TONES - look.skin, axis=1).argmin())]
+        label = TONES[int(np.linalg.norm(SKIN_TONES - tone, axis=1).argmin())]
         roughness = float(0.58 - 0.3 * look.gloss)
-        return Looks(textures, self._materials(depth > 0.0, cloth), self._thickness(look, depth), roughness, tone)
+        return Looks(textures, self._materials(depth > 0.0, cloth), self._thickness(look, depth), roughness, label)
 
     def _skin(self, look: Look, seed: tuple[int, ...], rng: np.random.Generator) -> Float32:
         """(S, S, 3) sRGB 0..1."""
         if self._drawer is not None:
             relative = self._drawer.draw(np.random.default_rng(seed)).albedo
-            return _to_srgb(relative * np.asarray(look.skin**2.2, np.float32))
+            return _to_srgb(relative * np.asarray(_usual(look.skin) ** 2.2, np.float32))
         # Other models' skins are no lattice: plainer, by the same features.
         images = [self._sampler.image(values).astype(np.float64) for values in self._features]
         flat = RestFeatures(*(values.reshape(SIZE * SIZE, *values.shape[2:]) for values in images))
@@ -141,6 +142,15 @@ class Wardrobe:
         material[skin & hair[corners].all(1)] = len(MATERIALS)
         material[skin & (cloth[corners].mean(1) > 0.5)] = len(MATERIALS) + 1
         return material
+
+
+def _usual(skin: Array) -> Array:
+    """(3,) half as far from the usual tones as a colour was drawn: on a whole face a tint shows more than in a patch
+    of skin."""
+    share = np.linspace(0.0, len(SKIN_TONES) - 1.0, 101)
+    tones = np.stack([np.interp(share, np.arange(len(SKIN_TONES)), SKIN_TONES[:, k]) for k in range(3)], 1)
+    result: Array = 0.5 * (skin + tones[np.linalg.norm(tones - skin, axis=1).argmin()])
+    return result
 
 
 def _iris(look: Look) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Puts a rendered face into a photo: what the photo has in front of the skin stays, edges agree, grain is the photo's.
+"""Puts a rendered face into a photo: what is in front of the skin stays, edges agree, grain is the photo's.
 
 Poisson blending (Perez, Gangnet and Blake 2003) keeps the render's gradients and the photo's values at the border.
 Here it works on logarithms, so that the correction is a factor, as light and tone are; and only skin is believed at
@@ -38,7 +38,6 @@ class BlendSettings:
                   1 / sqrt(inner_hold) cells of the membrane
     most          of the correction, natural logarithm
     cells         of the membrane along the longer side
-    shadow_sd     see ``SkinMaskSettings.lightness_sd``
     """
 
     feather: float = 0.035
@@ -106,7 +105,8 @@ def blend_mask(drawn: FaceRender, skin: Floats, face_width: float, settings: Ble
     opening = max(1.0, settings.opening * face_width)
     around = _distance(drawn.parts < 0.5)
     kept = np.clip((around - opening) / opening, 0.0, 1.0)
-    covered = cv2.GaussianBlur(np.minimum(skin, 1.0).astype(np.float32), (0, 0), 0.3 * settings.feather * face_width)
+    soft = 0.3 * settings.feather * face_width
+    covered = cv2.GaussianBlur(np.asarray(skin, np.float32), (0, 0), soft)
     inside = np.minimum(np.minimum(drawn.cover, covered), kept)
     # Where the mesh ends, the photo's own outline stays for the last pixels.
     outline = np.clip(_distance(drawn.cover > 0.05) / (settings.feather * face_width), 0.0, 1.0)
@@ -139,7 +139,7 @@ def membrane(
     known = small[..., 3]
     target = small[..., :3] / np.maximum(known[..., None], 1e-3)
     deep = cv2.resize(_distance(mask > 0), size, interpolation=cv2.INTER_AREA) / (settings.border * face_width)
-    bare = cv2.resize(cv2.erode(drawn.bare, None, iterations=3), size, interpolation=cv2.INTER_AREA)
+    bare = cv2.resize(cv2.erode(drawn.bare, np.ones((7, 7), np.uint8)), size, interpolation=cv2.INTER_AREA)
     hold = settings.inner_hold * bare + settings.border_hold * np.clip(1.0 - deep, 0.0, 1.0) ** 2
     hold = (hold * known).astype(np.float64)
     solved = _solve(hold, target.astype(np.float64))

@@ -1,9 +1,9 @@
-"""The light of a photo as nine spherical harmonics per colour, found from a posed mesh and the skin's colours on it.
+"""The light of a photo as nine spherical harmonics per colour, found from a posed mesh and the colours on it.
 
-Radiance that arrives from direction w is sum_k L_k Y_k(w); a place of white skin sends back sum_k T_k L_k, where the
-transfer T knows the place's normal and what of the sky the head itself hides (precomputed radiance transfer, Sloan,
-Kautz and Snyder 2002). Light and skin tone cannot be told apart: L holds both, and albedo is relative to the tone.
-FaceScape Sec. 6.1 takes L from a network; here it is a robust least squares fit.
+Radiance that arrives from direction w is sum_k L_k Y_k(w); a place of white skin sends back sum_k T_k L_k, where
+the transfer T knows the place's normal and what of the sky the head itself hides (precomputed radiance transfer,
+Sloan, Kautz and Snyder 2002). Light and skin tone cannot be told apart: L holds both, and albedo is relative to the
+tone. FaceScape Sec. 6.1 takes L from a network; here it is a robust least squares fit.
 """
 
 from __future__ import annotations
@@ -189,8 +189,8 @@ def fit_lighting(
 
 
 def shine_lobes(normals: Floats, views: Floats, lamps: Array, settings: LightingSettings) -> Array:
-    """Highlights of unit strength, (n, N, E): Blinn's half vector, normalised so that wide and narrow ones send back
-    alike much light, and not behind the horizon."""
+    """Highlights of unit strength, (n, N, E): Blinn's half vector, normalised so that wide and narrow ones send
+    back alike much light, and not behind the horizon."""
     half = lamps[None] + np.asarray(views, np.float64)[:, None]
     half /= np.maximum(np.linalg.norm(half, axis=2, keepdims=True), 1e-9)
     normal = np.asarray(normals, np.float64)

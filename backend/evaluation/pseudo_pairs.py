@@ -2,8 +2,8 @@
 
 FaceScape Sec. 6.1 (FS-Wild) and RAFaRe ("Pseudo 2D&3D Pairs") in three steps, without their licensed data and
 networks: the fitted mesh gets another skin in the photo's light; the photo is bent a little until outline, eyes and
-mouth lie where the mesh has them; the rendered skin is blended in. What the mesh's skin does not cover (eyes, teeth,
-hair, glasses, background) is the photo's own, so no network has to invent it.
+mouth lie where the mesh has them; the rendered skin is blended in. What the mesh's skin does not cover (eyes,
+teeth, hair, glasses, background) is the photo's own, so no network has to invent it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from ..mesh.topology import LandmarkEmbedding, Topology
 from .predictions import SEVEN_OF_478
 from .pseudo_blend import Blend, BlendSettings, blend
 from .pseudo_lighting import LightingSettings
+from .pseudo_lit_head import LitHead, head_transfer
 from .pseudo_render import RenderSettings, render_face
-from .pseudo_skin import LitHead, RelativeSkin, head_transfer
+from .pseudo_skin import RelativeSkin
 from .pseudo_source import PhotoHead
 from .pseudo_warp import Warp, WarpSettings, photo_to_mesh
 from .similarity import similarity
@@ -63,8 +64,8 @@ class PairSettings:
     blend: BlendSettings = field(default_factory=BlendSettings)
 
 
-class Crop(NamedTuple):
-    """The square of a photo that becomes the picture: ``pixels`` (S, S, 3), ``camera`` of it, ``landmarks`` in it."""
+class Square(NamedTuple):
+    """The part of a photo that becomes the picture: ``pixels`` (S, S, 3), ``camera`` and ``landmarks`` of it."""
 
     pixels: Bytes
     camera: Camera
@@ -104,7 +105,7 @@ def make_pair(
     skin: RelativeSkin,
     model: FaceModel,
     number: int,
-    settings: PairSettings = PairSettings(),
+    settings: PairSettings,
 ) -> PseudoPair:
     """Make one pair; the same input gives the same bits.
 
@@ -121,19 +122,19 @@ def make_pair(
     FitFailed : photo and mesh are too different
     """
     rng = np.random.default_rng((settings.seed, int(head.sha256[:8], 16), number))
-    crop = square_around(head, settings)
+    square = square_around(head, settings)
     topology, embedding = head.bundle.topology, head.bundle.embedding
     posed, rotation, translation, identity = _person(head, model, rng, settings)
     normals, transfer = (lit.normals, lit.transfer) if identity is head.identity else head_transfer(
         topology, posed, settings.lighting
     )  # fmt: skip
-    wanted, known = mesh_landmarks(embedding, posed, normals, crop, settings.facing)
-    warp = photo_to_mesh(crop.landmarks, wanted, known, (settings.size, settings.size), settings.warp)
+    wanted, known = mesh_landmarks(embedding, posed, normals, square, settings.facing)
+    warp = photo_to_mesh(square.landmarks, wanted, known, (settings.size, settings.size), settings.warp)
     shine = float(rng.uniform(*settings.shine))
     drawn = render_face(
-        topology, posed, normals, transfer, skin, lit.lighting, crop.camera, replace(settings.render, shine=shine)
+        topology, posed, normals, transfer, skin, lit.lighting, square.camera, replace(settings.render, shine=shine)
     )
-    outcome = blend(warp.apply(crop.pixels), drawn, wanted, rng, settings.blend)
+    outcome = blend(warp.apply(square.pixels), drawn, wanted, rng, settings.blend)
     about = {
         "subject": head.name,
         "skin": skin.name,
@@ -154,15 +155,15 @@ def make_pair(
     rows = [int(np.flatnonzero(embedding.landmark == index)[0]) for index in SEVEN_OF_478]
     seven = embedding.points(posed)[rows]
     return PseudoPair(
-        outcome, crop.pixels, crop.camera, topology, posed, rotation, middle, seven, wanted, known, warp, about
+        outcome, square.pixels, square.camera, topology, posed, rotation, middle, seven, wanted, known, warp, about
     )
 
 
-def square_around(head: PhotoHead, settings: PairSettings) -> Crop:
+def square_around(head: PhotoHead, settings: PairSettings) -> Square:
     """Cut the square round the face out of the photo and bring it to size. Raises FitFailed: no room for a face."""
     height, width = head.pixels.shape[:2]
     low, high = head.landmarks[:IRISES].min(0), head.landmarks[:IRISES].max(0)
-    side = int(round(min((1.0 + 2.0 * settings.margin) * float((high - low).max()), width, height)))
+    side = round(min((1.0 + 2.0 * settings.margin) * float((high - low).max()), width, height))
     if side < 1.05 * float((high - low).max()):
         raise FitFailed(f"The face fills the whole photo of {head.name}: nothing is left to blend it into.")
     # Hair needs more room than the neck.
@@ -175,7 +176,7 @@ def square_around(head: PhotoHead, settings: PairSettings) -> Crop:
         settings.size, settings.size, head.camera.fx * scale, head.camera.fy * scale,
         (head.camera.cx - x) * scale, (head.camera.cy - y) * scale,
     )  # fmt: skip
-    return Crop(np.asarray(pixels, np.uint8), camera, (head.landmarks - [x, y]) * scale)
+    return Square(np.asarray(pixels, np.uint8), camera, (head.landmarks - [x, y]) * scale)
 
 
 class _Person(NamedTuple):
@@ -209,18 +210,18 @@ def _person(head: PhotoHead, model: FaceModel, rng: np.random.Generator, setting
 
 
 def mesh_landmarks(
-    embedding: LandmarkEmbedding, posed: Array, normals: Array, crop: Crop, facing: float
+    embedding: LandmarkEmbedding, posed: Array, normals: Array, square: Square, facing: float
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Where the mesh has the network's landmarks, (478, 2) px, and which of them are known and turned to the camera.
+    """Where the mesh has the network's landmarks, (478, 2) px, and which of them are known and face the camera.
 
     The others stay where the photo has them.
     """
     points = embedding.points(posed)
     sight = -points / np.linalg.norm(points, axis=1, keepdims=True)
     cosine = np.einsum("lk,lk->l", embedding.points(normals), sight)
-    wanted = crop.landmarks.copy()
-    wanted[embedding.landmark] = crop.camera.project(points)
+    wanted = square.landmarks.copy()
+    wanted[embedding.landmark] = square.camera.project(points)
     known = np.zeros(LANDMARKS, bool)
     known[embedding.landmark] = (cosine > facing) & (embedding.landmark < IRISES)
-    wanted[~known] = crop.landmarks[~known]
+    wanted[~known] = square.landmarks[~known]
     return wanted, known

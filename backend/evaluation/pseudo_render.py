@@ -15,7 +15,8 @@ from ..mesh.raster import fragments
 from ..mesh.topology import Topology
 from ..texture.unwrap import sample
 from .pseudo_lighting import Lighting, LightingSettings, shine_lobes
-from .pseudo_skin import RelativeSkin, bare_skin, face_vertices
+from .pseudo_lit_head import bare_skin, face_vertices
+from .pseudo_skin import RelativeSkin
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -83,7 +84,7 @@ def render_face(
     drawn = np.flatnonzero(share > 0.0)
     light = _light(posed, normals, transfer, corners[drawn], weights[drawn], lighting, settings.shine)
     uv = np.einsum("pck,pc->pk", surface.corner_uv[triangle[drawn]], weights[drawn])
-    colour = _texture(skin.albedo, uv) * light.diffuse + light.shine
+    colour = _texture(skin.under(lighting), uv) * light.diffuse + light.shine
 
     shape = (large.height, large.width)
     summed = _averaged(place[drawn], np.column_stack([colour, np.ones(len(drawn))]), shape, factor)
@@ -110,7 +111,7 @@ def _light(
     posed: Array, normals: Array, transfer: Array, corners: NDArray[np.integer[Any]], weights: Float32,
     lighting: Lighting, shine: float,
 ) -> _Light:  # fmt: skip
-    """(P, 3) diffuse light and (P, 1) highlights at pixels; both vary slowly, so they are worked out at vertices."""
+    """(P, 3) diffuse light and (P, 1) highlights at pixels; both are smooth, so vertices do."""
     used = np.unique(corners)
     views = -posed[used] / np.linalg.norm(posed[used], axis=1, keepdims=True)
     lobes = shine_lobes(normals[used], views, lighting.lamps, LightingSettings())
@@ -144,9 +145,7 @@ def _texture(image: Float32, uv: Array) -> Float32:
     return np.asarray(sample(image, place, cv2.INTER_LINEAR), np.float32)
 
 
-def _averaged(
-    place: NDArray[np.int64], values: NDArray[Any], shape: tuple[int, int], factor: int
-) -> Float32:
+def _averaged(place: NDArray[np.int64], values: NDArray[Any], shape: tuple[int, int], factor: int) -> Float32:
     """(P, C) values at pixels of a large image to the mean of its blocks, (H, W, C)."""
     full = np.zeros((shape[0] * shape[1], values.shape[1]), np.float32)
     full[place] = values
