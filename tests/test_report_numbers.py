@@ -65,11 +65,18 @@ def test_answers_say_metric_ratio_and_success(report: Report) -> None:
     said = numbers.answers(report)
     mean = report.summary["ours"].metrics["now_median"].mean
     assert said[0] == (
-        f"ours: NoW median {mean:.2f}\N{NO-BREAK SPACE}mm, 0.82 times that of the mean face "
-        "(95 % interval 0.71 to 0.94); 4 of 4 images scored."
+        f"ours: NoW median {mean:.2f}\N{NO-BREAK SPACE}mm, 18 % less than the mean face "
+        "(95 % interval 6 to 29 %); 4 of 4 images scored."
     )
     assert said[1].startswith(NAMES[1]) and said[1].endswith("3 of 4 images scored.")
-    assert "times" not in said[2]
+    assert "than" not in said[2]
+
+
+def test_ratios_in_words() -> None:
+    assert numbers.relative_text(0.82, (0.71, 0.94), "x") == "18 % less than x (95 % interval 6 to 29 %)"
+    assert numbers.relative_text(1.2, (1.05, 1.4), "x") == "20 % more than x (95 % interval 5 to 40 %)"
+    assert numbers.relative_text(0.98, (0.9, 1.03), "x") == "2 % less than x (95 % interval 10 % less to 3 % more)"
+    assert numbers.relative_text(0.5, None, "x") == "50 % less than x"
 
 
 def test_limits_name_unequal_sets_and_the_datas_note(report: Report) -> None:

@@ -104,7 +104,8 @@ def _sections(report: Report) -> list[tuple[str, str, Markup]]:
 def _summary(report: Report) -> Markup:
     said = (
         "Means over images, the best of each row in bold. Small: the ratio to "
-        f"{numbers.reference_text(report)} over the images that both have, with its 95 % interval."
+        f"{numbers.reference_text(report)} over the images that both have, with its 95 % interval; "
+        "what it lacks to 1 is the share of that error that is gone."
     )
     meanings = [
         joined(element("dt", METRICS[metric].title), element("dd", meaning + "."))
