@@ -55,7 +55,7 @@ def add_make_benchmark(verbs: Any) -> None:
         help="pictures of each head with --views portrait (default: 4)",
     )
     verb.add_argument("--size", type=int, default=256, metavar="PX", help="of the square pictures (default: 256)")
-    verb.add_argument("--samples", type=int, default=24, metavar="N", help="of Cycles per pixel (default: 24)")
+    verb.add_argument("--samples", type=int, default=16, metavar="N", help="of Cycles per pixel (default: 16)")
     verb.add_argument("--detail", action="store_true", help="wrinkles and pores as geometry (built-in model only)")
     verb.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     verb.add_argument("--threads", type=int, default=0, metavar="N", help="of Cycles (default: all)")

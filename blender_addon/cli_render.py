@@ -198,6 +198,7 @@ def _settings(scene: Any) -> None:
     cycles.device = "CPU"
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
     cycles.use_adaptive_sampling = False
+    cycles.use_light_tree = False  # for many lamps; with three it only costs time
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 5, 2, 2
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.render.use_persistent_data = True

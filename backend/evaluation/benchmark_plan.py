@@ -65,7 +65,7 @@ class BenchmarkSettings:
     seed: int = 0
     views: str = "fslab"
     portraits: int = 4
-    samples: int = 24
+    samples: int = 16
     detail: bool = False
 
     def __post_init__(self) -> None:
