@@ -69,11 +69,6 @@ def upright(rotation: Array) -> Array:
     return result
 
 
-def yaw_of(head_rotation: Array) -> float:
-    """Degrees that a head looks to its own left of the camera."""
-    return float(np.degrees(np.arctan2(head_rotation[0, 2], head_rotation[2, 2])))
-
-
 def how_many(found: int, published: int, what: str) -> str:
     """A note where a set is not whole, else nothing."""
     return "" if found == published else f"{found} of the {published} published {what} are there."

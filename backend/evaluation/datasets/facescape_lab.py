@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataSetInvalid
 from ...fitting.camera import Camera
+from ...fitting.pose import angles_from_rotation
 from ..case import Case, DataSet, Truth
 from .facescape_files import (
     CV_TO_OURS,
@@ -32,7 +33,6 @@ from .facescape_files import (
     photograph,
     predefined,
     upright,
-    yaw_of,
 )
 from .files import numbers, read_array, read_json, refuse_incomplete, rotation_matrix, true_surface
 
@@ -94,7 +94,7 @@ def _case(path: Path, meshes: Path, head: str, view: int, centre: Array, rotatio
         image,
         Camera(size, size, fx, fy, cx, cy),
         partial(_truth, meshes / f"{head}.obj", pose, centre, rotation),
-        yaw_degrees=yaw_of(rotation),
+        yaw_degrees=angles_from_rotation(rotation).yaw,
         tags={"focal": f"{matrix[0, 0]:g} px", "angle": f"{angle} degrees"},
     )
 

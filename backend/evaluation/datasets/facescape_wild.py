@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataSetInvalid
+from ...fitting.pose import angles_from_rotation
 from ..case import Case, DataSet, Truth, WeakCamera
 from .facescape_files import (
     IMAGE_SIZE,
@@ -28,7 +29,6 @@ from .facescape_files import (
     photograph,
     predefined,
     upright,
-    yaw_of,
 )
 from .files import read_array, refuse_incomplete, rotation_matrix, true_surface
 
@@ -71,7 +71,7 @@ def open_facescape_wild(folder: Path) -> DataSet:
                 image,
                 WeakCamera(size, size, 0.5 * size / scale, 0.5 * size, 0.5 * size),
                 partial(_truth, meshes / f"{stem}.obj", scale, centres[index] * scale, rotation),
-                yaw_degrees=yaw_of(rotation),
+                yaw_degrees=angles_from_rotation(rotation).yaw,
                 tags={"angle": ANGLES[min(index // 100, 3)]},
             )
         )

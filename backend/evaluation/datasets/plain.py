@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataSetInvalid
 from ...fitting.camera import Camera
+from ...fitting.pose import angles_from_rotation
 from ..case import AnyCamera, Case, DataSet, Truth, WeakCamera
 from .files import (
     image_beside,
@@ -116,8 +117,7 @@ def _yaw(place: Path, meta: dict[str, Any], view: _View) -> float | None:
         return _number(meta, "yaw", place / "meta.json")
     if view.head_rotation is None:
         return None
-    forward = view.head_rotation[:, 2]
-    return float(np.degrees(np.arctan2(forward[0], forward[2])))
+    return angles_from_rotation(view.head_rotation).yaw
 
 
 def _view(place: Path) -> _View:
