@@ -9,7 +9,8 @@ import numpy as np
 from .chart import line, name_colour, svg, text
 from .markup import Markup, element
 from .report import Report, metric_of
-from .report_numbers import MINUS, difference_text, paired_with, reference_text
+from .report_numbers import MINUS, difference_text, paired_with
+from .report_words import reference_text
 
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 640.0, 74.0, 16.0, 16.0, 26.0, 48.0
 DOT = 4.0

@@ -75,9 +75,9 @@ article h4 span { font-weight: 400; color: var(--soft); padding-left: 0.6rem; }
 .pairs .pictures img { width: 132px; }
 .pairs .pictures img.flat { border-radius: 3px; }
 .pairs figcaption { margin: 0 0 0.45rem; font-weight: 400; }
-.pairs figcaption b { font-weight: 650; }
+.pairs figcaption b { font-weight: 650; display: block; }
 .pairs figcaption { max-width: 26rem; }
-.pairs figcaption span { color: var(--soft); padding-left: 0.3rem; font-variant-numeric: tabular-nums; }
+.pairs figcaption span { color: var(--soft); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 details { margin: 1rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1.6rem; max-width: 60rem; }

@@ -12,6 +12,7 @@ from .case import Case
 from .markup import Markup, element, joined
 from .report import Report, metric_of
 from .report_pictures import CasePictures, PairPictures, case_pictures, data_uri
+from .report_words import counted
 
 EXTREMES = 4
 """How many of the worst and of the best images stand at the top."""
@@ -75,7 +76,7 @@ def gallery(report: Report) -> Markup:
             parts.append(joined(element("h3", heading), *(drawn[key] for key in ids if key in drawn)))
     rest = [drawn[key] for key in choice.others if key in drawn]
     if rest:
-        summary = element("summary", f"{numbers.counted(len(rest), 'further image')}, in the data set's order")
+        summary = element("summary", f"{counted(len(rest), 'further image')}, in the data set's order")
         parts.append(element("details", summary, *rest))
     if len(drawn) < len(queue):
         said = (
@@ -104,13 +105,13 @@ def _pair(report: Report, case: Case, name: str, pictures: CasePictures) -> Mark
     scores = report.scores.get(case.id, {}).get(name)
     if scores is None:
         reason = next((f.reason for f in report.failures if (f.id, f.name) == (case.id, name)), "No score.")
-        return element("figure", element("figcaption", element("b", name), " ", reason))
+        return element("figure", element("figcaption", element("b", name), element("span", reason)))
     said = [
         f"{metric_of(metric).title} {numbers.with_unit(metric, scores[metric])}"
         for metric in CAPTION_METRICS
         if metric in scores
     ]
-    caption = element("figcaption", element("b", name), " ", element("span", " · ".join(said)))
+    caption = element("figcaption", element("b", name), element("span", " · ".join(said)))
     return element("figure", caption, _strip(name, case.id, pictures.names.get(name)))
 
 

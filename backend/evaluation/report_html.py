@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import heat_map
 from . import report_numbers as numbers
+from . import report_words as words
 from .colour_scale import RANGE_MM, scale_bar
 from .curve_svg import curve_svg, share_within
 from .difference_svg import difference_svg
@@ -58,7 +59,7 @@ def page(report: Report) -> str:
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="generator", content="Facewright"),
-        element("title", f"Evaluation: {numbers.title(report)}"),
+        element("title", f"Evaluation: {words.title(report)}"),
         element("style", Markup(STYLE)),
     )
     body = element(
@@ -73,15 +74,15 @@ def page(report: Report) -> str:
 def _header(report: Report, navigation: Markup) -> Markup:
     data = report.data
     measured = (
-        f"{numbers.counted(int(data['images']), 'image')} of {numbers.counted(int(data['subjects']), 'subject')}; "
+        f"{words.counted(int(data['images']), 'image')} of {words.counted(int(data['subjects']), 'subject')}; "
         f"protocols: {', '.join(data['protocols'])}."
     )
     return element(
         "header",
         element("p", "Facewright evaluation", class_="kind"),
-        element("h1", numbers.title(report)),
+        element("h1", words.title(report)),
         element("p", measured, class_="soft"),
-        element("ul", *(element("li", sentence) for sentence in numbers.answers(report)), class_="answers"),
+        element("ul", *(element("li", sentence) for sentence in words.answers(report)), class_="answers"),
         navigation,
     )
 
@@ -104,12 +105,12 @@ def _sections(report: Report) -> list[tuple[str, str, Markup]]:
 def _summary(report: Report) -> Markup:
     said = (
         "Means over images, the best of each row in bold. Small: the ratio to "
-        f"{numbers.reference_text(report)} over the images that both have, with its 95 % interval; "
+        f"{words.reference_text(report)} over the images that both have, with its 95 % interval; "
         "what it lacks to 1 is the share of that error that is gone."
     )
     meanings = [
         joined(element("dt", METRICS[metric].title), element("dd", meaning + "."))
-        for metric, meaning in numbers.DEFINITIONS.items()
+        for metric, meaning in words.DEFINITIONS.items()
         if metric in report.metrics()
     ]
     return joined(
@@ -134,7 +135,7 @@ def _distributions(report: Report) -> Markup:
     if metric and differences:
         title = f"{metric_of(metric).title}, image by image"
         said = (
-            f"A dot is an image: its difference to {numbers.reference_text(report)}. "
+            f"A dot is an image: its difference to {words.reference_text(report)}. "
             "The bar is the 95 % interval of their mean."
         )
         parts += [element("h3", title), element("p", said, class_="soft"), differences]
@@ -159,7 +160,7 @@ def _groups(report: Report) -> Markup:
         return Markup()
     said = (
         "Means, the best of each row in bold. Small: the difference to "
-        f"{numbers.reference_text(report)} over shared images, with its 95 % interval."
+        f"{words.reference_text(report)} over shared images, with its 95 % interval."
     )
     return joined(element("p", said, class_="soft"), *sections)
 
@@ -180,7 +181,7 @@ def _mean_maps(report: Report) -> Markup:
                     height=heat_map.SIZE[1])
             for picture, view in ((mean.front, "front"), (mean.side, "three-quarter view"))
         ]  # fmt: skip
-        caption = element("figcaption", f"{name} ({numbers.counted(mean.images, 'image')})")
+        caption = element("figcaption", f"{name} ({words.counted(mean.images, 'image')})")
         figures.append(element("figure", caption, element("div", *images, class_="pictures")))
     if not figures:
         return Markup()
@@ -215,7 +216,7 @@ def _failures(report: Report) -> Markup:
 
 
 def _limits(report: Report) -> Markup:
-    return element("ul", *(element("li", element("p", sentence)) for sentence in numbers.limits(report)))
+    return element("ul", *(element("li", element("p", sentence)) for sentence in words.limits(report)))
 
 
 def _settings(report: Report) -> Markup:

@@ -47,8 +47,8 @@ def summary_table(report: Report) -> Markup:
                        colspan=1 + len(report.names))  # fmt: skip
         rows = [element("tr", head, class_="group")]
         rows.extend(_metric_row(report, metric) for metric in group.metrics)
-        if any(group.pooled in report.summary[name].pooled for name in report.names):
-            rows.append(_pooled_row(report, group.pooled))
+        for title, metric, values in numbers.pooled_rows(report, group.pooled):
+            rows.append(element("tr", row_head(title), *_value_cells(metric, values)))
         bodies.append(element("tbody", *rows))
     scored = [
         number_cell(f"{report.summary[name].scored} of {report.summary[name].images}",
@@ -88,13 +88,13 @@ def _ratio(paired: Paired | None) -> Markup:
     return element("small", said)
 
 
-def _pooled_row(report: Report, kind: str) -> Markup:
-    cells = []
-    for name in report.names:
-        pooled = report.summary[name].pooled.get(kind)
-        values = () if pooled is None else (pooled.median, pooled.mean, pooled.std)
-        cells.append(number_cell(" / ".join(numbers.value_text("now_median", value) for value in values) or ABSENT))
-    return element("tr", row_head("All points pooled: median / mean / std, mm"), *cells)
+def _value_cells(metric: str, values: Sequence[float | None]) -> list[Markup]:
+    """Cells of one metric, the best in bold, each with the value that it is sorted by."""
+    marks = numbers.best(metric, values)
+    return [
+        number_cell(ABSENT if value is None else _value(metric, value, is_best), value=value)
+        for value, is_best in zip(values, marks, strict=True)
+    ]
 
 
 def group_section(report: Report, key: str, cells: Sequence[TableCell]) -> Markup:
@@ -155,10 +155,7 @@ def _image_row(report: Report, case: Case, metric: str, tags: Sequence[str], has
         cells.append(number_cell("0" if yaw == f"{numbers.MINUS}0" else yaw, value=case.yaw_degrees))
     cells += [element("td", case.tags.get(tag, ABSENT)) for tag in tags]
     values = [report.scores.get(case.id, {}).get(name, {}).get(metric) for name in report.names]
-    for value, is_best in zip(values, numbers.best(metric, values), strict=True):
-        shown = Markup(ABSENT) if value is None else _value(metric, value, is_best)
-        cells.append(number_cell(shown, value=value))
-    return element("tr", *cells)
+    return element("tr", *cells, *_value_cells(metric, values))
 
 
 def failure_table(report: Report) -> Markup:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from . import report_numbers as numbers
+from . import report_words as words
 from .report import Paired, Report, TableCell, metric_of
 
 FILE_NAME = "report.md"
@@ -29,16 +30,16 @@ def markdown(report: Report) -> str:
     """The whole report as Markdown."""
     data = report.data
     parts = [
-        f"# Evaluation: {plain(numbers.title(report))}",
-        f"{numbers.counted(int(data['images']), 'image')} of {numbers.counted(int(data['subjects']), 'subject')}; "
+        f"# Evaluation: {plain(words.title(report))}",
+        f"{words.counted(int(data['images']), 'image')} of {words.counted(int(data['subjects']), 'subject')}; "
         f"protocols: {plain(', '.join(data['protocols']))}.",
-        _list(numbers.answers(report)),
+        _list(words.answers(report)),
         *_summary(report),
         *_ratios(report),
         *(part for key, cells in report.tables.items() for part in _group_tables(report, key, cells)),
         *_failures(report),
         "## What the numbers do not show",
-        _list(numbers.limits(report)),
+        _list(words.limits(report)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -69,8 +70,9 @@ def _summary(report: Report) -> list[str]:
             means = [numbers.mean_of(report, name, metric) for name in report.names]
             cells = [ABSENT if mean is None else numbers.value_text(metric, mean) for mean in means]
             rows.append([numbers.metric_title(metric), *_emphasised(cells, numbers.best(metric, means))])
-        if group.pooled:
-            rows.extend(_pooled_rows(report, group))
+        for title, metric, values in numbers.pooled_rows(report, group.pooled):
+            cells = [ABSENT if value is None else numbers.value_text(metric, value) for value in values]
+            rows.append([f"{group.title}: {title.lower()}", *_emphasised(cells, numbers.best(metric, values))])
     scored = [f"{report.summary[name].scored} of {report.summary[name].images}" for name in report.names]
     rows.append(["Images scored", *scored])
     return [
@@ -81,21 +83,8 @@ def _summary(report: Report) -> list[str]:
     ]  # fmt: skip
 
 
-def _pooled_rows(report: Report, group: numbers.MetricGroup) -> list[list[str]]:
-    pooled = [report.summary[name].pooled.get(group.pooled) for name in report.names]
-    if not any(pooled):
-        return []
-    cells = [
-        " / ".join(numbers.value_text("now_median", value) for value in (found.median, found.mean, found.std))
-        if found
-        else ABSENT
-        for found in pooled
-    ]
-    return [[f"{group.title}, pooled: median / mean / std, mm", *cells]]
-
-
 def _ratios(report: Report) -> list[str]:
-    reference = numbers.reference_text(report)
+    reference = words.reference_text(report)
     others = [name for name in report.names if name != report.reference]
     rows = []
     for metric in numbers.key_metrics(report):
@@ -127,7 +116,7 @@ def _group_tables(report: Report, key: str, cells: Sequence[TableCell]) -> list[
         return []
     parts = [
         f"## {plain(numbers.table_title(key))}",
-        f"Means, and the difference to {plain(numbers.reference_text(report))} over shared images, with its 95 % "
+        f"Means, and the difference to {plain(words.reference_text(report))} over shared images, with its 95 % "
         "interval.",
     ]
     for table in tables:
