@@ -30,9 +30,9 @@ DEFINITIONS = {
 }
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
+def counted(count: int, noun: str) -> str:
     """A count with its noun: "1 image", "48 images"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def reference_text(report: Report) -> str:
