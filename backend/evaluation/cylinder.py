@@ -120,9 +120,8 @@ def surface_of(radius: Array) -> CylinderSurface:
     neighbours = [np.roll(radius, shift, axis=(0, 1)) for shift in ((0, -1), (-1, 0), (-1, -1))]
     jump = np.abs(np.stack(neighbours) - radius).max(0)
     first = np.flatnonzero((radius > 0.0) & (jump < LONGEST_JUMP_MM))
-    first = first[
-        first + MAP_SIZE + 1 < radius.size
-    ]  # the benchmark's code fails where a surface passes the last row
+    # Cells that would reach beyond the last row, where the benchmark's code fails.
+    first = first[first + MAP_SIZE + 1 < radius.size]
     right, below, across = first + 1, first + MAP_SIZE, first + MAP_SIZE + 1
     triangles = np.concatenate([np.stack([first, below, right], 1), np.stack([right, below, across], 1)])
     cell, compact = np.unique(triangles, return_inverse=True)
