@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import splu
 
-from ..displacement.photo_sharpness import PIXEL_BLUR, sharpness
+from ..displacement.photo_sharpness import LEAST_PX, PIXEL_BLUR, sharpness
 from ..head.shading import TO_LINEAR
 from ..texture.skin_mask import SkinMaskSettings, skin_mask
 from .pseudo_render import FaceRender
@@ -109,9 +109,10 @@ def blend_mask(drawn: FaceRender, skin: Floats, face_width: float, settings: Ble
     covered = cv2.GaussianBlur(np.asarray(skin, np.float32), (0, 0), soft)
     inside = np.minimum(np.minimum(drawn.cover, covered), kept)
     # Where the mesh ends, the photo's own outline stays for the last pixels.
-    outline = np.clip(_distance(drawn.cover > 0.05) / (settings.feather * face_width), 0.0, 1.0)
+    outline = np.clip(_distance(drawn.cover + drawn.parts > 0.05) / (settings.feather * face_width), 0.0, 1.0)
     smooth = inside * outline * outline * (3.0 - 2.0 * outline)
-    smooth = np.minimum(smooth, cv2.GaussianBlur(smooth, (0, 0), 0.4 * settings.feather * face_width))
+    ragged = np.minimum(outline, covered)
+    smooth = np.minimum(smooth, cv2.GaussianBlur(ragged, (0, 0), 0.4 * settings.feather * face_width))
     mask = np.round(255.0 * np.clip(smooth, 0.0, 1.0)).astype(np.uint8)
     # What hides in specks is no skin.
     count, label, stats, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=4)
@@ -180,12 +181,48 @@ def _developed(
     if blur > 0.25:
         spread = cv2.GaussianBlur(np.dstack([face * weight[..., None], weight]), (0, 0), blur)
         soft = spread[..., :3] / np.maximum(spread[..., 3:], 1e-3)
-    have = sharpness(_log_luminance(soft), (rows, columns), inside).grain
-    missing = np.sqrt(max(measured.grain**2 - have**2, 0.0))
-    grain = rng.standard_normal(face.shape[:2]).astype(np.float32)
-    coloured = grain[..., None] + 0.4 * rng.standard_normal(face.shape).astype(np.float32)
+    grain = _grain(_log_luminance(photo.astype(np.float32) / 255.0), _log_luminance(soft), inside, rng)
     # Grain is measured on the logarithm of luminance: in proportion to the value.
-    return np.asarray(np.clip(soft * (1.0 + missing * coloured), 0.0, 1.0), np.float32)
+    return np.asarray(np.clip(soft * (1.0 + grain), 0.0, 1.0), np.float32)
+
+
+def _grain(photo: Float32, face: Float32, inside: NDArray[np.bool_], rng: np.random.Generator) -> Float32:
+    """(H, W, 3) noise that the face lacks, of one pixel and of two: photos are scaled and compressed, and what was
+    noise of single pixels is coarser then.
+
+    Parameters
+    ----------
+    photo, face : (H, W) logarithm of luminance
+    inside : (H, W) where both show skin
+    """
+    height, width = photo.shape
+    half = (width // 2, height // 2)
+    levels = []
+    for size in ((width, height), half):
+        where = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        wanted, there = (
+            _finest(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32), where)
+            for image in (photo, face)
+        )
+        levels.append(max(wanted**2 - there**2, 0.0))
+    fine = np.sqrt(levels[0])
+    # Noise of single pixels is half as strong in the mean of four.
+    coarse = np.sqrt(max(levels[1] - 0.25 * levels[0], 0.0))
+    drawn = fine * _tinted(rng, (height, width))
+    result = drawn + coarse * cv2.resize(_tinted(rng, half[::-1]), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(result, np.float32)
+
+
+def _finest(image: Float32, where: NDArray[np.bool_]) -> float:
+    """Standard deviation of the finest detail, see ``displacement.photo_sharpness``."""
+    whole = (slice(0, LEAST_PX // 2), slice(0, LEAST_PX // 2))  # too small to have a spectrum: not needed here
+    return sharpness(image, whole, where).grain
+
+
+def _tinted(rng: np.random.Generator, shape: tuple[int, int]) -> Float32:
+    """(h, w, 3) noise of unit strength that is mostly grey, as demosaicing leaves it."""
+    grey = rng.standard_normal((*shape, 1)).astype(np.float32)
+    return np.asarray(grey + 0.4 * rng.standard_normal((*shape, 3)).astype(np.float32), np.float32)
 
 
 def _log_luminance(image: Float32) -> Float32:

@@ -53,16 +53,23 @@ class LightingSettings:
 class Lighting:
     """``coefficients`` (9, 3): L of the camera frame, linear sRGB, the skin's tone in it; ``deviation``: median
     relative deviation of the skin's colours from it; ``lamps`` (N, 3) unit directions of highlights, camera frame,
-    ``shine`` (N, E) their strengths for each of the settings' exponents, linear light."""
+    ``shine`` (N, E) their strengths for each of the E ``exponents``, linear light."""
 
     coefficients: Array
     deviation: float
     lamps: Array
     shine: Array
+    exponents: tuple[float, ...]
 
     def diffuse(self, transfer: Floats) -> Array:
         """(..., 9) transfer to (..., 3) linear light of skin of the mean tone."""
         result: Array = np.maximum(np.asarray(transfer, np.float64) @ self.coefficients, 1e-4)
+        return result
+
+    def highlights(self, normals: Floats, views: Floats) -> Array:
+        """(n, 3) unit normals and directions to the camera to (n,) linear light mirrored by the skin."""
+        lobes = shine_lobes(normals, views, self.lamps, self.exponents)
+        result: Array = np.einsum("nle,le->n", lobes, self.shine)
         return result
 
     def main_direction(self) -> Array:
@@ -185,10 +192,10 @@ def fit_lighting(
     off = np.abs((colours - diffuse) / diffuse).mean(1)
     deviation = float(_weighted_median(off, believed))
     lamps, shine = _fit_shine(colours - diffuse, believed, normals, views, settings)
-    return Lighting(coefficients, deviation, lamps, shine)
+    return Lighting(coefficients, deviation, lamps, shine, settings.shine_exponents)
 
 
-def shine_lobes(normals: Floats, views: Floats, lamps: Array, settings: LightingSettings) -> Array:
+def shine_lobes(normals: Floats, views: Floats, lamps: Array, exponents: tuple[float, ...]) -> Array:
     """Highlights of unit strength, (n, N, E): Blinn's half vector, normalised so that wide and narrow ones send
     back alike much light, and not behind the horizon."""
     half = lamps[None] + np.asarray(views, np.float64)[:, None]
@@ -196,7 +203,7 @@ def shine_lobes(normals: Floats, views: Floats, lamps: Array, settings: Lighting
     normal = np.asarray(normals, np.float64)
     cosine = np.clip(np.einsum("nlk,nk->nl", half, normal), 0.0, 1.0)
     lit = np.clip(normal @ lamps.T / 0.2, 0.0, 1.0)
-    lobes = [(e + 2.0) / 14.0 * cosine**e * lit for e in settings.shine_exponents]
+    lobes = [(e + 2.0) / 14.0 * cosine**e * lit for e in exponents]
     return np.stack(lobes, axis=2)
 
 
@@ -207,7 +214,7 @@ def _fit_shine(
     lamps = sphere_directions(2 * settings.shine_lamps)
     lamps = lamps[lamps[:, 2] > 0.0]
     root = np.sqrt(believed)
-    lobes = shine_lobes(normals, views, lamps, settings).reshape(len(left), -1)
+    lobes = shine_lobes(normals, views, lamps, settings.shine_exponents).reshape(len(left), -1)
     # White highlights show most where skin is darkest, in blue; a spot of pigment is no highlight.
     excess = np.clip(left.min(1), -0.02, None)
     # A little rent for every lamp keeps those away that only fit noise.

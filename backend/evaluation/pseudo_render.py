@@ -14,7 +14,7 @@ from ..head.shading import SKIN, Surface
 from ..mesh.raster import fragments
 from ..mesh.topology import Topology
 from ..texture.unwrap import sample
-from .pseudo_lighting import Lighting, LightingSettings, shine_lobes
+from .pseudo_lighting import Lighting
 from .pseudo_lit_head import bare_skin, face_vertices
 from .pseudo_skin import RelativeSkin
 
@@ -114,10 +114,9 @@ def _light(
     """(P, 3) diffuse light and (P, 1) highlights at pixels; both are smooth, so vertices do."""
     used = np.unique(corners)
     views = -posed[used] / np.linalg.norm(posed[used], axis=1, keepdims=True)
-    lobes = shine_lobes(normals[used], views, lighting.lamps, LightingSettings())
     values = np.zeros((len(posed), 4), np.float32)
     values[used, :3] = lighting.diffuse(transfer[used])
-    values[used, 3] = shine * np.einsum("vle,le->v", lobes, lighting.shine)
+    values[used, 3] = shine * lighting.highlights(normals[used], views)
     at = np.einsum("pck,pc->pk", values[corners], weights)
     return _Light(at[:, :3], at[:, 3:])
 

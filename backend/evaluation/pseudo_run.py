@@ -74,45 +74,50 @@ def make_pairs(
     """
     require_packages()
     names = _names(photos)
-    about = {"note": NOTE, "settings": {**asdict(settings), "skins": [Path(s).name for s in skins]},
-             "versions": versions()}  # fmt: skip
-    _open(output, about, resume)
-    detector, model = LandmarkDetector(), load_face_model(None)
-    wardrobe = _Wardrobe(skins, model, detector, settings)
+    worn = [Path(skin).name for skin in skins]
+    _open(output, {"note": NOTE, "settings": {**asdict(settings), "skins": worn}, "versions": versions()}, resume)
+    workshop = _Workshop(skins, settings)
     made: list[str] = []
     failures: list[dict[str, str]] = []
     kept = 0
     for number, (photo, name) in enumerate(zip(photos, names, strict=True)):
         if progress:
             progress(f"photo {name}", number / len(photos))
-        wanted = [f"{name}_{pair}" for pair in range(settings.per_photo)]
-        there = [pair for pair in wanted if (output / pair / "meta.json").is_file()]
-        made += there
-        kept += len(there)
-        if len(there) == len(wanted):
-            continue
-        try:
-            head = replace(photo_head(photo, detector), name=name)
-            lit = lit_head(head, settings.lighting)
-        except FaceError as error:
-            failures.append({"photo": str(photo), "reason": str(error)})
-            continue
-        for index, pair_id in enumerate(wanted):
-            if pair_id in there:
-                continue
-            try:
-                pair = make_pair(head, lit, wardrobe.skin(index, head, lit), model, index, settings)
-                checks = landmark_check(pair, detector)
-            except FaceError as error:
-                failures.append({"photo": str(photo), "reason": f"Pair {index}: {error}"})
-                continue
-            with whole_folder(output / pair_id, _refuse) as folder:
-                write_pair(folder, pair, checks)
-            made.append(pair_id)
+        wanted = {index: f"{name}_{index}" for index in range(settings.per_photo)}
+        missing = {index: pair for index, pair in wanted.items() if not (output / pair).is_dir()}
+        kept += len(wanted) - len(missing)
+        failed = _make_missing(workshop, photo, name, missing, output)
+        failures += [{"photo": str(photo), "reason": reason} for reason in failed]
+        made += [pair for pair in wanted.values() if (output / pair).is_dir()]
     if not made:
         reason = failures[0]["reason"] if failures else "there are no photos"
         raise DataSetInvalid(f"Not one pair could be made; of the first photo: {reason}")
     return PairsMade(tuple(made), kept, tuple(failures))
+
+
+def _make_missing(
+    workshop: _Workshop, photo: Path, name: str, missing: dict[int, str], output: Path
+) -> list[str]:
+    """Make pairs (number -> id) of a photo; why some could not be made."""
+    if not missing:
+        return []
+    try:
+        head = replace(photo_head(photo, workshop.detector), name=name)
+        lit = lit_head(head, workshop.settings.lighting)
+    except FaceError as error:
+        return [str(error)]
+    failed = []
+    for index, pair_id in missing.items():
+        try:
+            skin = workshop.skin(index, head, lit)
+            pair = make_pair(head, lit, skin, workshop.model, index, workshop.settings)
+            checks = landmark_check(pair, workshop.detector)
+        except FaceError as error:
+            failed.append(f"Pair {index}: {error}")
+            continue
+        with whole_folder(output / pair_id, _refuse) as folder:
+            write_pair(folder, pair, checks)
+    return failed
 
 
 def landmark_check(pair: PseudoPair, detector: LandmarkDetector) -> dict[str, Any]:
@@ -130,40 +135,43 @@ def landmark_check(pair: PseudoPair, detector: LandmarkDetector) -> dict[str, An
         return float(np.linalg.norm(found - pair.wanted[lines], axis=1).mean()) / scale
 
     try:
-        return {"landmark_error": round(error(pair.blend.image), 5), "landmark_error_of_source":
-                round(error(pair.source), 5)}  # fmt: skip
+        return {
+            "landmark_error": round(error(pair.blend.image), 5),
+            "landmark_error_of_source": round(error(pair.source), 5),
+        }
     except NoFaceFound as nothing:
         raise NoFaceFound("The landmark network sees no face in the finished picture.") from nothing
 
 
-class _Wardrobe:
-    """The skins that were asked for, each made when it is first needed."""
+class _Workshop:
+    """What all photos share: networks, face model, and the skins that were asked for."""
 
-    def __init__(
-        self, skins: Sequence[str], model: FaceModel, detector: LandmarkDetector, settings: PairSettings
-    ) -> None:
-        self._settings = settings
-        self._drawer = SkinDrawer(model) if DRAWN in skins else None
-        self._skins: list[str | RelativeSkin] = []
-        for skin in skins:
-            if skin in SKINS:
-                self._skins.append(skin)
-                continue
-            head = photo_head(Path(skin), detector)
-            if not np.array_equal(head.bundle.topology.quads, model.topology.quads):
-                raise TopologyMismatch(f"The skin of {skin} belongs to another face model than the built-in one.")
-            lit = lit_head(head, settings.lighting)
-            self._skins.append(photographed_skin(head, lit, settings.lighting))
+    def __init__(self, skins: Sequence[str], settings: PairSettings) -> None:
+        """Raises FaceError where a skin cannot be read."""
+        self.settings = settings
+        self.detector = LandmarkDetector()
+        self.model: FaceModel = load_face_model(None)
+        self._drawer = SkinDrawer(self.model)
+        self._skins = [skin if skin in SKINS else self._skin_of(Path(skin)) for skin in skins]
+        self._own: tuple[str, RelativeSkin] | None = None
+
+    def _skin_of(self, bundle: Path) -> RelativeSkin:
+        head = photo_head(bundle, self.detector)
+        if not np.array_equal(head.bundle.topology.quads, self.model.topology.quads):
+            raise TopologyMismatch(f"The skin of {bundle} belongs to another face model than the built-in one.")
+        return photographed_skin(head, lit_head(head, self.settings.lighting))
 
     def skin(self, index: int, head: PhotoHead, lit: LitHead) -> RelativeSkin:
         """For the index-th pair of a photo."""
         chosen = self._skins[index % len(self._skins)]
         if isinstance(chosen, RelativeSkin):
             return chosen
-        if chosen == OWN or self._drawer is None:
-            return photographed_skin(head, lit, self._settings.lighting)
+        if chosen == OWN:
+            if self._own is None or self._own[0] != head.name:
+                self._own = head.name, photographed_skin(head, lit)
+            return self._own[1]
         # A stream of its own: the pair's other chance does not depend on which skin it wears.
-        return self._drawer.draw(np.random.default_rng((self._settings.seed, int(head.sha256[:8], 16), index, 1)))
+        return self._drawer.draw(np.random.default_rng((self.settings.seed, int(head.sha256[:8], 16), index, 1)))
 
 
 def _names(photos: Sequence[Path]) -> list[str]:

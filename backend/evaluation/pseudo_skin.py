@@ -19,9 +19,7 @@ from ..mesh.topology import Topology
 from ..training.skin_photograph import FACE_MM_PER_TEXEL
 from .pseudo_lighting import (
     Lighting,
-    LightingSettings,
     open_transfer,
-    shine_lobes,
 )
 from .pseudo_lit_head import LitHead, bare_skin, face_vertices
 from .pseudo_source import PhotoHead
@@ -69,12 +67,11 @@ def tone_of(lighting: Lighting) -> Array:
     return result
 
 
-def photographed_skin(head: PhotoHead, lit: LitHead, settings: LightingSettings) -> RelativeSkin:
+def photographed_skin(head: PhotoHead, lit: LitHead) -> RelativeSkin:
     """A head's own texture with its photo's light divided out."""
     topology, size = head.bundle.topology, len(head.albedo)
     views = -lit.posed / np.linalg.norm(lit.posed, axis=1, keepdims=True)
-    lobes = shine_lobes(lit.normals, views, lit.lighting.lamps, settings)
-    shine = np.einsum("vle,le->v", lobes, lit.lighting.shine)[:, None]
+    shine = lit.lighting.highlights(lit.normals, views)[:, None]
     light = lit.lighting.diffuse(lit.transfer)
     # What lies in folds, or is seen by no light that the photo tells of, is not brightened without end.
     light = np.maximum(light, LEAST_LIGHT * np.median(light[lit.transfer.any(1)], axis=0))
