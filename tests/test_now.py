@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_crop import face_crop, scan_points
+from facewright.evaluation.face_crop import SurfacePoints, face_crop, scan_points
 from facewright.evaluation.face_regions import face_regions
 from facewright.evaluation.now import NowResult, now_distances, now_scores, region_means
 from facewright.evaluation.similarity import Similarity, similarity
@@ -213,16 +213,20 @@ def test_agrees_with_the_older_measurement_on_rendered_heads(monkeypatch: pytest
 
     (truth, seven), (other, other_seven) = (_rendered(name) for name in ("dev00_0", "dev03_1"))
     points, normals = fit_accuracy.spread_points(truth.vertices, truth.triangles.astype(np.int64))
+    inside = face_crop(seven).contains(points)
+    points, normals = points[inside], normals[inside]
     case = fit_accuracy.Truth("dev00_0", np.zeros((1, 1, 3), np.uint8), 1.0, points, normals, seven, 0.0)
     old = fit_accuracy.score_surface(case, other.vertices, other.triangles.astype(np.int64), other_seven)
-    measured = scan_points(truth, seven)
-    new = [now_distances(other, other_seven, measured, seven, metrical=metrical) for metrical in (False, True)]
-    scores = now_scores(*new)
-    # Not the same points, and the older one minimises distances in the prediction's space, whose scale is free.
-    assert scores["now_median"] == pytest.approx(old.median, rel=0.03)
-    assert scores["now_mean"] == pytest.approx(old.mean, rel=0.02)
-    assert scores["metrical_median"] == pytest.approx(old.metrical_median, rel=0.03)
-    assert scores["metrical_mean"] == pytest.approx(old.metrical_mean, rel=0.02)
+    count = len(points)
+    same = SurfacePoints(points, np.zeros(count, np.int64), normals, np.full(count, 1.0 / count))
+    scores = now_scores(*(now_distances(other, other_seven, same, seven, metrical=m) for m in (False, True)))
+    assert scores["metrical_median"] == pytest.approx(old.metrical_median, rel=2e-3)
+    assert scores["metrical_mean"] == pytest.approx(old.metrical_mean, rel=1e-3)
+    # Where the scale is free, the older one makes distances least in the prediction's space, which favours small
+    # copies of the truth, and its normals are those of facets.
+    assert scores["now_median"] == pytest.approx(old.median, rel=0.04)
+    assert scores["now_mean"] == pytest.approx(old.mean, rel=0.03)
+    assert scores["now_normal_deg"] == pytest.approx(old.normal_degrees, rel=0.05)
 
 
 def _rendered(name: str) -> tuple[Surface, np.ndarray]:
