@@ -6,6 +6,7 @@ network of ours was trained on these heads, but all were trained on their kind.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..mesh.topology import MATERIALS
 from ..training.catmull_clark import subdivide
 from ..training.detail_samples import PopulationSettings, make_sample
 from ..training.sample_store import DetailSample
-from ..training.skin_photograph import open_studio
+from ..training.skin_photograph import Studio, open_studio
 from .benchmark_plan import Expression
 
 Array = NDArray[np.float64]
@@ -57,11 +58,11 @@ class DetailHeads:
     """
 
     def __init__(self, model: FaceModel, seed: int) -> None:
-        """Takes about four seconds. Raises TopologyMismatch where the model's skin is not a geometry image."""
+        """Raises TopologyMismatch where the model's skin is not a geometry image."""
         topology = model.topology
         if not topology.lattice_size or (topology.quads[:, 3] < 0).any():
             raise TopologyMismatch(f"Detail needs the built-in face model, and {model.name} is another one.")
-        self._model, self._studio = model, open_studio(model)
+        self._model = model
         self._population = PopulationSettings(size=MAP_SIZE, seed=seed)
         self._matrix, quads = subdivide(topology.quads.astype(np.int64), topology.vertex_count)
         self.quads = quads.astype(np.int32)
@@ -70,6 +71,11 @@ class DetailHeads:
         self._place = np.full((self._matrix.shape[0], 2), np.nan)
         self._place[self.quads[skin]] = self._uv[skin]
         self._skin = np.flatnonzero(np.isfinite(self._place[:, 0]))
+
+    @cached_property
+    def _studio(self) -> Studio:
+        """Takes about two seconds."""
+        return open_studio(self._model)
 
     def head(self, number: int) -> DisplacedHead:
         """Somebody of the population's held-out part; about five seconds."""

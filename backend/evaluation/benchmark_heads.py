@@ -30,7 +30,7 @@ class ModelHeads:
     names: tuple[str, ...] = ()
 
     def __init__(self, model: FaceModel, settings: BenchmarkSettings) -> None:
-        """Measures the model; takes about two seconds, six with detail.
+        """Measures the model; takes about a second.
 
         Raises TopologyMismatch where the model lacks what is needed.
         """

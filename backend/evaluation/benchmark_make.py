@@ -18,7 +18,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,25 +73,42 @@ def make_benchmark(
     cases = [shot.id for subject in subjects for shot in subject.shots]
     _begin(output, _record(cast, settings, cases))
     missing = [shot for subject in subjects for shot in subject.shots if not (output / shot.id).is_dir()]
-    done = len(cases) - len(missing)
     seconds: list[float] = []
-    if missing:
-        with open_renderer(threads) as renderer, _folder() as scratch:
-            for subject, shots in _by_subject(subjects, missing):
-                person = cast.person(subject, scratch)
-                for shot, posed, mesh in _posed(person, shots, scratch):
-                    if cancel():
-                        raise Cancelled(f"Stopped; {done} of {len(cases)} cases are in {output}.")
-                    _tell(progress, f"rendering {subject.name}", done / len(cases))
-                    started = time.perf_counter()
-                    _make_case(output, shot, person, posed, mesh, renderer, settings)
-                    seconds.append(time.perf_counter() - started)
-                    done += 1
+    try:
+        for spent in _make_missing(output, cast, settings, _by_subject(subjects, missing), threads, cancel):
+            seconds.append(spent)
+            if progress is not None:
+                progress("rendering", (len(cases) - len(missing) + len(seconds)) / len(cases))
+    except OSError as error:
+        raise unwritable(output, error) from error
     return {
         "cases": len(cases),
         "rendered": len(missing),
         "seconds_per_case": round(float(np.mean(seconds)), 2) if seconds else None,
     }
+
+
+def _make_missing(
+    output: Path,
+    cast: Cast,
+    settings: BenchmarkSettings,
+    missing: list[tuple[Subject, tuple[Shot, ...]]],
+    threads: int,
+    cancel: Callable[[], bool],
+) -> Iterator[float]:
+    """Make the missing cases one by one; the seconds that each took."""
+    if not missing:
+        return
+    with open_renderer(threads) as renderer, tempfile.TemporaryDirectory(prefix="facewright-") as folder:
+        scratch = Path(folder)
+        for subject, shots in missing:
+            person = cast.person(subject, scratch)
+            for shot, posed, mesh in _posed(person, shots, scratch):
+                if cancel():
+                    raise Cancelled(f"Stopped; the same command goes on with what is missing in {output}.")
+                started = time.perf_counter()
+                _make_case(output, shot, person, posed, mesh, renderer, settings)
+                yield time.perf_counter() - started
 
 
 def _record(cast: Cast, settings: BenchmarkSettings, cases: list[str]) -> dict[str, Any]:
@@ -129,13 +145,11 @@ def _begin(output: Path, record: dict[str, Any]) -> None:
         raise OutputUnwritable(f"{path} is not a benchmark's: choose another folder.") from error
 
 
-def _by_subject(subjects: tuple[Subject, ...], missing: list[Shot]) -> Iterator[tuple[Subject, tuple[Shot, ...]]]:
+def _by_subject(subjects: tuple[Subject, ...], missing: list[Shot]) -> list[tuple[Subject, tuple[Shot, ...]]]:
     """Subjects of whom something is missing, and what."""
     wanted = {shot.id for shot in missing}
-    for subject in subjects:
-        shots = tuple(shot for shot in subject.shots if shot.id in wanted)
-        if shots:
-            yield subject, shots
+    kept = [(subject, tuple(s for s in subject.shots if s.id in wanted)) for subject in subjects]
+    return [(subject, shots) for subject, shots in kept if shots]
 
 
 def _posed(person: Person, shots: tuple[Shot, ...], scratch: Path) -> Iterator[tuple[Shot, Posed, Path]]:
@@ -216,14 +230,3 @@ def write_truth(folder: Path, shot: Shot, person: Person, posed: Posed) -> None:
 
 def _json(entry: dict[str, Any]) -> str:
     return json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="facewright-") as folder:
-        yield Path(folder)
-
-
-def _tell(progress: Progress | None, stage: str, fraction: float) -> None:
-    if progress is not None:
-        progress(stage, fraction)

@@ -68,7 +68,7 @@ class MeshHeads:
     @property
     def record(self) -> dict[str, object]:
         """The meshes' sha256."""
-        return {"meshes": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self._paths}}
+        return {"meshes": {path.name: hashlib.sha256(_content(path)).hexdigest() for path in self._paths}}
 
     def person(self, subject: Subject, folder: Path) -> Person:
         """See ``benchmark_subject.Cast``. Raises MeshInvalid, DataSetInvalid, OSError."""
@@ -93,6 +93,13 @@ class MeshHeads:
         tags = {"skin": "textured" if picture else "plain", "expression": "as scanned"}
         material = np.zeros(len(quads), np.uint8)
         return Person(quads, corner_uv, material, ("skin",), {"skin": texture}, ROUGHNESS, tags, pose)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataSetInvalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _read(path: Path) -> _Scan:
@@ -127,9 +134,9 @@ def _landmarks(path: Path, vertices: Array) -> Array:
     """(7, 3) of <stem>.json, seen to be a face's that stands upright, in millimetres."""
     beside = path.with_suffix(".json")
     try:
-        entry = json.loads(beside.read_bytes())["landmarks"]
+        entry = json.loads(_content(beside))["landmarks"]
         seven = np.array([[float(value) for value in entry[name]] for name in NOW_LANDMARKS])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataSetInvalid(
             f"{beside} should hold landmarks with {', '.join(NOW_LANDMARKS)}: {reason_of(error)}."
         ) from error
@@ -157,7 +164,7 @@ def _write_texture(picture: Path | None, target: Path) -> None:
     """The picture as PNG, or a plain skin. Raises DataSetInvalid, OSError."""
     pixels = np.full((8, 8, 3), PLAIN_SKIN[::-1], np.uint8)
     if picture is not None:
-        found = cv2.imdecode(np.fromfile(picture, np.uint8), cv2.IMREAD_COLOR)
+        found = cv2.imdecode(np.frombuffer(_content(picture), np.uint8), cv2.IMREAD_COLOR)
         if found is None:
             raise DataSetInvalid(f"{picture} cannot be read as a picture.")
         pixels = np.asarray(found, np.uint8)

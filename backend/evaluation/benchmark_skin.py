@@ -119,7 +119,7 @@ class Wardrobe:
         front = np.clip((z + 60.0) / 60.0, 0.0, 1.0)
         above = above + front * rng.uniform(*HAIRLINE_SPREAD_MM) + (1.0 - front) * rng.uniform(-6.0, 3.0)
         waves = np.sin(place @ look.mottle[:, :3].T * 3.0 + look.mottle[:, 3]).mean(1)
-        depth: Array = place[:, 1] - np.interp(place[:, 2], z[::-1], above[::-1]) + 3.0 * waves
+        depth: Array = place[:, 1] - np.interp(place[:, 2], z[::-1], above[::-1]) + 2.0 * waves
         if "ears" in self._model.topology.regions:
             depth[self._model.topology.regions["ears"]] = -99.0
         return depth
@@ -145,8 +145,7 @@ class Wardrobe:
 
 
 def _usual(skin: Array) -> Array:
-    """(3,) half as far from the usual tones as a colour was drawn: on a whole face a tint shows more than in a patch
-    of skin."""
+    """(3,) half as far from the usual tones as a colour was drawn: a tint shows more on a face than on a patch."""
     share = np.linspace(0.0, len(SKIN_TONES) - 1.0, 101)
     tones = np.stack([np.interp(share, np.arange(len(SKIN_TONES)), SKIN_TONES[:, k]) for k in range(3)], 1)
     result: Array = 0.5 * (skin + tones[np.linalg.norm(tones - skin, axis=1).argmin()])
