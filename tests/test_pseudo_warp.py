@@ -30,7 +30,7 @@ def test_nothing_to_do_changes_no_bit(face: np.ndarray) -> None:
 
 
 def test_the_face_moves_and_the_corners_stay(face: np.ndarray) -> None:
-    wanted = face + [4.0, -3.0]
+    wanted = face + np.array([4.0, -3.0])
     warp = photo_to_mesh(face, wanted, ALL, SIZE)
     at = np.round(wanted[np.unique(LINES)] - 0.5).astype(int)
     np.testing.assert_allclose(warp.offset[at[:, 1], at[:, 0]], np.tile([-4.0, 3.0], (len(at), 1)), atol=0.3)

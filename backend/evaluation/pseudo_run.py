@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from ..errors import DataSetInvalid, FaceError, NoFaceFound, OutputUnwritable, T
 from ..face_model.base import FaceModel
 from ..face_model.load import load_face_model
 from ..head.output_folder import unwritable, whole_folder
-from ..head.record import versions
+from ..head.record import settings_entry, versions
 from ..photo.landmark_sets import OUTER_CANTHI
 from ..photo.landmarks import LandmarkDetector
 from .datasets.files import read_json
@@ -74,8 +74,7 @@ def make_pairs(
     """
     require_packages()
     names = _names(photos)
-    worn = [Path(skin).name for skin in skins]
-    _open(output, {"note": NOTE, "settings": {**asdict(settings), "skins": worn}, "versions": versions()}, resume)
+    _open(output, _about(skins, settings), resume)
     workshop = _Workshop(skins, settings)
     made: list[str] = []
     failures: list[dict[str, str]] = []
@@ -185,6 +184,12 @@ def _names(photos: Sequence[Path]) -> list[str]:
             name = f"{stem}-{count}"
         names.append(name)
     return names
+
+
+def _about(skins: Sequence[str], settings: PairSettings) -> dict[str, Any]:
+    """benchmark.json."""
+    made_with = {**settings_entry(settings), "skins": [Path(skin).name for skin in skins]}
+    return {"note": NOTE, "settings": made_with, "versions": versions()}
 
 
 def _open(output: Path, about: dict[str, Any], resume: bool) -> None:
