@@ -6,25 +6,13 @@ import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.face_crop import face_crop
-from facewright.evaluation.outer_points import outer_points
 from facewright.evaluation.point_to_surface import point_to_surface
-from facewright.evaluation.surface import Surface, checked_surface, nearest_on
-from facewright.evaluation.surface_places import SurfaceTree, angles_between, barycentric
+from facewright.evaluation.surface import Surface, checked_surface
 from scanned_face import bump, scanned_face, seven_points, shuffled, subdivided
 
 SEVEN = seven_points()
 FACE = scanned_face()
 CROP = face_crop(SEVEN)
-
-
-def ball(centre: tuple[float, float, float], radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """A sphere of triangles, outside out."""
-    polar, around = np.meshgrid(np.linspace(0.01, np.pi - 0.01, 20), 2 * np.pi * np.arange(24) / 24)
-    unit = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1)
-    grid = np.arange(480).reshape(24, 20)
-    turn = np.roll(grid, -1, 0)
-    a, b, c, d = (g.ravel() for g in (grid[:, :-1], grid[:, 1:], turn[:, 1:], turn[:, :-1]))
-    return unit.reshape(-1, 3) * radius + centre, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 
 def test_itself_is_zero() -> None:
@@ -62,28 +50,6 @@ def test_order_and_density_do_not_matter() -> None:
     assert point_to_surface(other, subdivided(FACE), CROP).mean == pytest.approx(plain.mean, rel=1e-9)
 
 
-def test_what_nobody_sees_does_not_count() -> None:
-    # Eyeballs of which only the fronts could be seen, a mouth's cavity and the back of the head.
-    parts = [ball((-30.0, 29.0, -31.0), 12.0), ball((0.0, -35.0, -30.0), 20.0), ball((0.0, 0.0, -60.0), 55.0)]
-    vertices, triangles = [FACE.vertices], [FACE.triangles]
-    for points, faces in parts:
-        triangles.append(faces + sum(map(len, vertices)))
-        vertices.append(points)
-    stuffed = checked_surface(np.vstack(vertices), np.vstack(triangles), "The head")
-    assert nearest_on(FACE, np.vstack([part[0] for part in parts])).distance.max() > 30.0
-    result = point_to_surface(stuffed, FACE, CROP)
-    assert result.distances.max() < 1e-9
-    assert len(result.points) > 2000
-
-
-def test_a_nose_keeps_its_underside() -> None:
-    found = outer_points(FACE, SurfaceTree(FACE), CROP, 20_000)
-    x, y = found.points[:, :2].T
-    below = (np.abs(x) < 4.0) & (y < -8.0) & (y > -16.0)
-    assert below.sum() > 30
-    assert found.weights.sum() == pytest.approx(1.0)
-
-
 def test_where_the_scan_ends_nothing_is_measured() -> None:
     # A truth that lacks all above y = 20: points up there have no counterpart, and their distance does not count.
     middle = FACE.vertices[FACE.triangles].mean(1)
@@ -95,19 +61,3 @@ def test_where_the_scan_ends_nothing_is_measured() -> None:
         point_to_surface(FACE.moved(FACE.vertices + np.array([0.0, 150.0, 0.0])), half, CROP)
     with pytest.raises(MeshInvalid, match="The prediction has 0 points"):
         point_to_surface(FACE.moved(FACE.vertices + 1000.0), FACE, CROP)
-
-
-def test_places_have_the_normals_and_borders_of_their_triangles() -> None:
-    square = checked_surface(
-        np.array([[0.0, 0, 0], [1.0, 0, 0], [1.0, 1, 0], [0.0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]]), "A square"
-    )
-    tree = SurfaceTree(square)
-    places = np.array([[0.75, 0.25, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.0], [1.0, 0.3, 0.0]])
-    triangle = np.array([0, 0, 0, 0])
-    np.testing.assert_allclose(barycentric(square, triangle, places)[0], [0.25, 0.5, 0.25])
-    np.testing.assert_allclose(tree.normals_at(triangle, places), np.tile([0.0, 0.0, 1.0], (4, 1)))
-    # The diagonal is an edge of both triangles and so no border.
-    np.testing.assert_array_equal(tree.on_open_border(triangle, places), [False, False, True, True])
-    turned = np.array([[0.0, 0.0, 1.0], [0.0, np.sin(0.2), np.cos(0.2)], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
-    expected = [0.0, np.degrees(0.2), 90.0, 180.0]
-    np.testing.assert_allclose(angles_between(turned, np.tile(turned[0], (4, 1))), expected, atol=1e-9)

@@ -8,14 +8,13 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import MeshInvalid
 from .similarity import Similarity
-from .surface import face_normals
 from .surface_places import SurfaceTree
 
 Array = NDArray[np.float64]
 MOST_STEPS = 200
 SETTLED = 1e-8  # relative decrease of the sum of squares at which the descent ends
 EXACT_MM = 1e-8  # root mean square distance at which nothing is left to gain
-STRONGEST_DAMPING = 1e6
+FIRST_DAMPING, WEAKEST_DAMPING, STRONGEST_DAMPING = 1e-6, 1e-9, 1e6
 TOUCHING_MM = 1e-7  # nearer than this a point's own offset has no direction; the face's normal stands for it
 
 
@@ -37,45 +36,46 @@ def refined(points: Array, tree: SurfaceTree, start: Similarity, scaled: bool) -
     ------
     MeshInvalid : no minimum is reached in 200 steps
     """
-    moved, damping = start, 1e-6
-    residual, slope, centre = _linearised(points, tree, moved, scaled)
-    cost = float(residual @ residual)
+    centre = points.mean(0)
+    moved, damping = start, FIRST_DAMPING
+    distance, slope = _linearised(points, tree, moved, centre, scaled)
+    cost = float(distance @ distance)
     for _ in range(MOST_STEPS):
         normal = slope.T @ slope
         # Marquardt's scaling; the small constant keeps free directions (a sphere's turns) solvable.
         weight = np.diag(normal) + 1e-9 * np.trace(normal)
-        step = np.linalg.solve(normal + damping * np.diag(weight), -slope.T @ residual)
+        step = np.linalg.solve(normal + damping * np.diag(weight), -slope.T @ distance)
         trial = _stepped(moved, step, centre)
-        trial_residual, trial_slope, trial_centre = _linearised(points, tree, trial, scaled)
-        trial_cost = float(trial_residual @ trial_residual)
-        if trial_cost < cost:
-            gained = cost - trial_cost
-            moved, residual, slope, centre, cost = trial, trial_residual, trial_slope, trial_centre, trial_cost
-            damping = max(damping / 10.0, 1e-9)
+        trial_distance, trial_slope = _linearised(points, tree, trial, centre, scaled)
+        gained = cost - float(trial_distance @ trial_distance)
+        if gained > 0.0:
+            moved, distance, slope, cost = trial, trial_distance, trial_slope, cost - gained
+            damping = max(damping / 10.0, WEAKEST_DAMPING)
             if gained <= SETTLED * cost or cost <= len(points) * EXACT_MM**2:
                 return moved
-            continue
-        damping *= 10.0
-        if damping > STRONGEST_DAMPING:
-            return moved
+        else:
+            damping *= 10.0
+            if damping > STRONGEST_DAMPING:
+                return moved
     raise MeshInvalid(f"The mesh could not be aligned with the scan: no minimum was reached in {MOST_STEPS} steps.")
 
 
-def _linearised(points: Array, tree: SurfaceTree, moved: Similarity, scaled: bool) -> tuple[Array, Array, Array]:
-    """Distances (N,), derivatives (N, 6 or 7) by turn, shift and log scale, and the centre of turn and scale."""
+def _linearised(
+    points: Array, tree: SurfaceTree, moved: Similarity, centre: Array, scaled: bool
+) -> tuple[Array, Array]:
+    """Distances (N,), and their derivatives (N, 6 or 7) by turn about the centre, shift and log scale."""
     near = tree.nearest(moved.inverse().apply(points))
     place = moved.apply(near.place)
     away = points - place
     distance = np.linalg.norm(away, axis=1)
     touching = distance < TOUCHING_MM
     direction = away / np.where(touching, 1.0, distance)[:, None]
-    direction[touching] = moved.turn(face_normals(tree.surface)[near.triangle[touching]])
-    centre = points.mean(0)
+    direction[touching] = moved.turn(tree.face_normals[near.triangle[touching]])
     arm = place - centre
     columns = [np.cross(arm, direction), direction]
     if scaled:
         columns.append((arm * direction).sum(1, keepdims=True))
-    return distance, -np.concatenate(columns, 1), centre
+    return distance, -np.concatenate(columns, 1)
 
 
 def _stepped(moved: Similarity, step: Array, centre: Array) -> Similarity:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..mesh.normals import vertex_normals
-from .surface import Nearest, Surface
+from .surface import Nearest, Surface, face_normals
 
 Array = NDArray[np.float64]
 ON_EDGE = 1e-6  # a barycentric coordinate below it: the place lies on the edge
@@ -35,6 +35,11 @@ class SurfaceTree:
     def normals(self) -> Array:
         """(V, 3) of the vertices."""
         return vertex_normals(self.surface.vertices, self.surface.triangles)
+
+    @cached_property
+    def face_normals(self) -> Array:
+        """(T, 3) of the triangles."""
+        return face_normals(self.surface)
 
     @cached_property
     def open_edges(self) -> NDArray[np.bool_]:
