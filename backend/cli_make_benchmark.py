@@ -40,7 +40,9 @@ def add_make_benchmark(verbs: Any) -> None:
     verb.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make, or to complete"
     )
-    verb.add_argument("--heads", type=int, default=20, metavar="N", help="how many people (default: 20)")
+    verb.add_argument(
+        "--heads", type=int, default=20, metavar="N", help="how many people (default: 20; of meshes, all)"
+    )
     verb.add_argument(
         "--views",
         choices=("fslab", "portrait"),

@@ -50,9 +50,11 @@ def made(cast: ModelHeads, tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_benchmark(folder, cast, SETTINGS, 1, cancel=stop)
     assert sorted(path.name for path in folder.iterdir()) == ["benchmark.json", "head000_00"]
     before = (folder / "head000_00" / "image.png").stat().st_mtime_ns
+    (folder / ".head000_01.partial-7-x").mkdir()
     told: list[float] = []
     result = make_benchmark(folder, cast, SETTINGS, 1, progress=lambda _, share: told.append(share))
     assert (result["cases"], result["rendered"]) == (2, 1) and told == [1.0]
+    assert sorted(path.name for path in folder.iterdir()) == ["benchmark.json", "head000_00", "head000_01"]
     assert (folder / "head000_00" / "image.png").stat().st_mtime_ns == before, "what was there stays"
     return folder
 

@@ -15,6 +15,7 @@ settings and the same numpy; pictures are where Blender's version and the proces
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +133,8 @@ def _begin(output: Path, record: dict[str, Any]) -> None:
                 raise OutputUnwritable(
                     f"{output} holds a benchmark of other settings or another model: choose another folder."
                 )
+            for left in output.glob(".*.partial-*"):  # by a run that ended by force
+                shutil.rmtree(left)
             return
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise OutputUnwritable(f"{output} exists and is not a benchmark: choose another folder.")
