@@ -5,8 +5,10 @@ squared distances from the scan's points to it become least, and those distances
 scan, from the scan to the predicted surface. The metrical variant has no scale in either stage, so it sees whether
 the head's size is right.
 
-Against the program of the benchmark's authors, two things differ, neither in the minimum that is sought: the seven
-points never align by a reflection (there they may), and the descent runs until it has settled.
+Against the authors' program (github.com/soubhiksanyal/now_evaluation) three things differ, none of them in the
+minimum that is sought: the seven points never align by a reflection (there they may); the metrical variant starts
+from an alignment without scale (there from rotation and shift of one with scale, which the refinement then corrects);
+and the descent runs until it has settled.
 """
 
 from __future__ import annotations

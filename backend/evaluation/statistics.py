@@ -7,6 +7,7 @@ not images (the bootstrap of clusters).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,12 +191,15 @@ def _per_person(values: Array, subjects: Sequence[str]) -> tuple[Array, Array]:
     return sums, np.bincount(who, minlength=len(names)).astype(np.float64)
 
 
+@lru_cache(maxsize=4)  # a report has thousands of intervals over the same people
 def _drawn(people: int, resamples: int, seed: int) -> Array | None:
     """(resamples, people) how often each person is drawn; None where there are too few people to resample."""
     if people < 2:
         return None
     draws = np.random.default_rng(seed).multinomial(people, np.full(people, 1.0 / people), resamples)
-    return draws.astype(np.float64)
+    counts: Array = draws.astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def _interval(estimate: float, resampled: Array) -> Interval:
