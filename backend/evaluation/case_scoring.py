@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from ..errors import FaceError
 from .case import Case
-from .fingerprint import SCORING_ROOMS, code_fingerprint, fingerprint
+from .fingerprint import code_fingerprint, fingerprint
 from .pair import PairSettings, evaluate_pair
 from .pair_store import PairStore, StoredPair
+from .plausible import refuse_implausible
 from .predictions import image_size_of, read_prediction
 from .report import TRUTH, Failure
 
@@ -50,9 +51,7 @@ def score_case(work: CaseWork) -> CaseScores:
     scores: dict[str, dict[str, float]] = {}
     failures: list[Failure] = []
     reused = 0
-    common = fingerprint(
-        case.camera, case.neutral_truth, truth, work.settings, code_fingerprint(SCORING_ROOMS)
-    )  # fmt: skip
+    common = fingerprint(case.camera, case.neutral_truth, truth, work.settings, code_fingerprint(__file__))
     for name, folder in work.folders:
         if name in known:
             failures.append(Failure(case.id, name, known[name]))
@@ -62,6 +61,7 @@ def score_case(work: CaseWork) -> CaseScores:
             key = fingerprint(common, prediction)
             pair = store.read(name, case.id, key)
             if pair is None:
+                refuse_implausible(prediction, case, truth)
                 result = evaluate_pair(case, truth, prediction, work.settings)
                 store.write(name, case.id, key, result)
                 pair = StoredPair(result.scores, result.left_out)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..config import PACKAGE_DIR
-
-# Rooms whose code decides what a photograph's fit and a pair's scores are.
-FITTING_ROOMS = ("mesh", "photo", "face_model", "fitting", "head", "evaluation")
-SCORING_ROOMS = ("mesh", "fitting", "evaluation")
 
 
 def fingerprint(*parts: Any) -> str:
@@ -28,12 +25,16 @@ def fingerprint(*parts: Any) -> str:
 
 
 @cache
-def code_fingerprint(rooms: tuple[str, ...]) -> str:
-    """SHA-256 of the source files of some rooms: a changed program makes new results."""
+def code_fingerprint(module_file: str) -> str:
+    """SHA-256 of the source of one of our modules and of all of ours that it imports, directly or not.
+
+    Parameters
+    ----------
+    module_file : the module's ``__file__``
+    """
     digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((PACKAGE_DIR / room).rglob("*.py")):
-            digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + path.read_bytes())
+    for path in sorted(_sources(Path(module_file).resolve())):
+        digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -41,6 +42,27 @@ def file_fingerprint(path: Path) -> str:
     """SHA-256 of a file's content. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sources(module: Path) -> set[Path]:
+    """The module's file and those that it leads to."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """Our modules that a module imports, which it does relatively."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            for target in (base, *(base / alias.name for alias in node.names)):
+                yield from (file for file in (target.with_suffix(".py"), target / "__init__.py") if file.is_file())
 
 
 def _feed(digest: Any, value: Any) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..config import assets_dir
 from ..errors import FaceError
 from ..face_model.base import FaceModel
 from ..head.output_folder import unwritable
 from .case import Case, Prediction
 from .eos_fit import eos_fit, require_eos
-from .fingerprint import FITTING_ROOMS, code_fingerprint, file_fingerprint, fingerprint
+from .fingerprint import code_fingerprint, file_fingerprint, fingerprint
 from .mediapipe_mesh import network_points
 from .photo_fits import SeenPhoto, face_tools, mean_face, mean_identity, our_fit, see_photo
 from .prediction_files import write_prediction, write_whole
@@ -105,7 +107,14 @@ def _key(work: PhotoWork) -> str:
     except OSError as error:
         raise FaceError(f"{image if model is None else model} cannot be read: {error.strerror}.") from error
     camera = work.case.camera if work.known_focal else None
-    return fingerprint(files, camera, code_fingerprint(FITTING_ROOMS))
+    return fingerprint(files, camera, _assets_fingerprint(), code_fingerprint(__file__))
+
+
+@cache
+def _assets_fingerprint() -> str:
+    """Of everything that our training has made: face model, errors of the landmark network."""
+    files = sorted(assets_dir().glob("*.npz"))
+    return fingerprint([[path.name, file_fingerprint(path)] for path in files])
 
 
 def _note_file(folder: Path, case_id: str) -> Path:

@@ -19,6 +19,7 @@ from .facescape import facescape_scores
 from .now import NowResult, now_distances, now_scores, region_means
 from .placing import placed
 from .point_to_surface import point_to_surface
+from .realy import realy_scores, region_errors
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -201,6 +202,18 @@ def _dense(pair: Pair) -> Scored:
     return Scored(scores, {})
 
 
+def _has_region_scans(case: Case, truth: Truth) -> bool:
+    return bool(truth.region_scans) and truth.keypoints is not None
+
+
+def _realy(pair: Pair) -> Scored:
+    keypoints, true = pair.prediction.keypoints, pair.truth.keypoints
+    if keypoints is None or true is None:
+        raise MeshInvalid(f"The prediction for {pair.case.id} lacks the 85 keypoints that REALY aligns it by.")
+    surface = pair.prediction.neutral or pair.prediction.surface
+    return Scored(realy_scores(region_errors(surface, keypoints, pair.truth.region_scans, true)), {})
+
+
 class _Protocol(NamedTuple):
     """Whether a truth allows a protocol, and the protocol."""
 
@@ -213,5 +226,6 @@ _PROTOCOLS = {
     "now": _Protocol(_has_seven, _now),
     "p2s": _Protocol(_has_seven, _point_to_surface),
     "dense": _Protocol(_has_seven, _dense),
+    "realy": _Protocol(_has_region_scans, _realy),
 }
 PROTOCOLS = tuple(_PROTOCOLS)
