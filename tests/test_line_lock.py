@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from facewright.displacement.crease_set import CreaseSet, LockedLines, PhotoEvidence
@@ -58,6 +60,19 @@ def test_lines_are_found_where_they_are(scene: Scene, lined: PhotoEvidence, trut
     there = (lined.trust > 0.7) & (np.abs(truth) > 0.02)
     assert np.corrcoef(static[there], truth[there])[0, 1] > 0.85
     assert 0.5 < static[there].std() / truth[there].std() < 1.6
+
+
+def test_lines_are_believed_to_be_deeper_on_older_skin(scene: Scene, lined: PhotoEvidence) -> None:
+    young, old = (
+        lock_lines(
+            replace(scene.ground, settings=replace(scene.ground.settings, age=age)), scene.sets, lined, REST
+        )[LINED[0]]
+        for age in (0.3, 1.2)
+    )
+    seen = young.depth_mm * young.trust > 0.05
+    assert seen.sum() > 500
+    ratio = float(np.median(old.depth_mm[seen] / young.depth_mm[seen]))
+    assert 1.2 < ratio < 3.0
 
 
 def test_other_sets_find_nothing(scene: Scene, lined: PhotoEvidence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from facewright.displacement.crease_set import PhotoEvidence
@@ -56,6 +57,35 @@ def test_smooth_skin_stays_smooth(scene: Scene, options: dict[str, float]) -> No
     assert relief[believed].std() < 0.010
     assert relief[believed & scene.region("cheeks_left", "cheeks_right", "forehead")].std() < 0.004
     assert not relief[evidence.trust == 0.0].any()
+
+
+def mottle(seed: int) -> np.ndarray:
+    """(S, S) log luminance: spots of about a millimetre, as uneven as blood and pigment make skin."""
+    drawn = np.random.default_rng(seed).standard_normal((SIZE, SIZE)).astype(np.float32)
+    spots = cv2.GaussianBlur(drawn, (0, 0), 3.0 * SIZE / 1024)
+    return np.asarray(0.08 * spots / spots.std(), np.float32)
+
+
+def test_mottled_skin_is_flat(scene: Scene, scarred: PhotoEvidence, scar: np.ndarray) -> None:
+    smooth = evidence_of(scene)
+    mottled = smooth._replace(shading=mottle(1) * smooth.trust)
+    believed = smooth.trust > 0.5
+    without = mesoscopic_relief(scene.ground, scene.sets, mottled, NOTHING, REST, MesoscopicSettings(chance=0.0))
+    assert made(scene, mottled)[believed].std() < 0.3 * without[believed].std()
+    # What is there is found all the same.
+    both = made(scene, scarred._replace(shading=scarred.shading + 0.25 * mottle(2) * scarred.trust))
+    assert both[scar < -0.2].mean() < -0.03
+
+
+def test_edges_of_a_steeply_shaded_form_are_no_relief(
+    scene: Scene, scarred: PhotoEvidence, scar: np.ndarray
+) -> None:
+    furrow = scar < -0.2
+    even, steep = (
+        np.abs(made(scene, scarred._replace(form=np.full_like(NOTHING, slope)))[furrow]).mean()
+        for slope in (0.01, 0.3)
+    )
+    assert even > 0.04 and steep < 0.1 * even
 
 
 def test_known_lines_are_not_drawn_twice(scene: Scene, scarred: PhotoEvidence, scar: np.ndarray) -> None:

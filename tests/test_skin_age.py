@@ -11,8 +11,9 @@ from facewright.displacement.crease_ground import SkinGround
 from facewright.displacement.line_lock import both_sides
 from facewright.displacement.mechanics import lay_out_creases
 from facewright.displacement.phase import profile
+from facewright.displacement.resting_lines import RESTING, resting_share
 from facewright.displacement.shading_detail import photo_evidence
-from facewright.displacement.skin_age import RESTING, age_factor, resting_share, with_age, years_of
+from facewright.displacement.skin_age import age_factor, with_age, years_of
 from facewright.errors import MissingDependency
 from facewright.fitting.coarse import fit_landmarks
 from facewright.photo.landmarks import LandmarkDetector

@@ -105,6 +105,8 @@ class PhotoEvidence(NamedTuple):
     noise            standard deviation of what grain and compression leave in ``shading``
     tilt             (N, N, 2) per cell of the lattice, rows from the bottom: how much the log luminance changes per
                      slope along the lattice frame's two axes, by the fitted light; None: light from everywhere
+    form             (S, S) change of log luminance per mm that the fitted form alone makes: where it is steep, a
+                     form that is a little beside the true one leaves edges in ``shading``; None: even everywhere
     """
 
     shading: Float32
@@ -115,3 +117,4 @@ class PhotoEvidence(NamedTuple):
     roughness: float
     noise: float = 0.0
     tilt: Float32 | None = None
+    form: Float32 | None = None

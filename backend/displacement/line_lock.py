@@ -17,6 +17,7 @@ from .crease_ground import SkinGround, smoothstep
 from .crease_set import CreaseSet, LockedLines, PhotoEvidence
 from .line_wave import COARSE, FUNDAMENTAL, LineWave, LockSettings, coarse, line_wave, slopes
 from .mechanics import crease_depths
+from .resting_lines import usual_rest
 from .strain import expression_heads, key_strain
 
 Float32 = NDArray[np.float32]
@@ -106,8 +107,9 @@ def _locked(
     """Lines at rest from what the photo shows, (h', w') mm of it that its expression made, and 0..1 where that
     folds the skin so little that one can tell."""
     cap = ground.settings.cap(lines.name, lines.style)
-    measured = np.abs(wave.height) / np.float32(FUNDAMENTAL)
-    rest = np.clip(measured - dynamic, 0.0, cap) * calm
+    rest = np.clip(_measured(wave) - dynamic, 0.0, cap) * calm
+    usual = cap * usual_rest(both_sides(lines.name), ground.settings.age)
+    rest = _as_deep_as_usual(rest, max(usual, settings.least_usual * cap), settings.trusted_depth)
     shape = lines.phase.shape
     place = -wave.height / np.maximum(np.abs(wave.height), np.float32(1e-6))
     gate = wave.gate
@@ -135,6 +137,24 @@ def _locked(
     trust = trust * straight
     shift: Float32 = -np.arctan2(imaginary, real) / np.float32(2.0 * np.pi) * straight
     return LockedLines(shift, depth, trust)
+
+
+def _measured(wave: LineWave) -> Float32:
+    """(h', w') mm, depth of the lines that the photo shows, less the share of it that chance explains (Wiener)."""
+    height = np.abs(wave.height)
+    share = 1.0 - (wave.chance / np.maximum(height, np.float32(1e-6))) ** 2
+    return np.asarray(height * np.maximum(share, 0.0) / np.float32(FUNDAMENTAL), np.float32)
+
+
+def _as_deep_as_usual(rest: Float32, usual: float, trusted: float) -> Float32:
+    """Depths at rest that are deeper than ``usual`` (mm) brought nearer to it.
+
+    How much darker a line of some depth is hangs on light, gloss and the skin's own scattering, which one photo
+    does not tell: a depth that is read off a photo is right to a factor only, and so is what is usual at an age.
+    The mean of both logarithms, with the share ``trusted`` for the photo, is the likeliest depth.
+    """
+    beyond = np.maximum(rest / np.float32(usual), np.float32(1.0))
+    return np.asarray(rest * beyond ** np.float32(trusted - 1.0), np.float32)
 
 
 def _coarse_crop(lines: CreaseSet, values: Float32) -> tuple[slice, slice]:

@@ -50,6 +50,8 @@ class LockSettings:
     least_response   of blur and band, to be made up for
     folded_mm, beyond_mm   depth to which the photo's own expression folds the skin between which lines at rest are
                      no longer told from it, and how far around a fold
+    trusted_depth, least_usual   share of the photo's word on how deep lines at rest are where they are deeper than
+                     usual at the age; what is usual is at least this share of the deepest
     single, strays   a set of fewer cycles is a single fold; how far, cycles, such a fold may lie from its place
     hole_mm        gaps in what is trusted that lines go on across
     hurried        cycles that the shift changes from line to line, between which it is no longer believed
@@ -73,6 +75,8 @@ class LockSettings:
     least_response: float = 0.4
     folded_mm: tuple[float, float] = (0.18, 0.5)
     beyond_mm: float = 8.0
+    trusted_depth: float = 0.6
+    least_usual: float = 0.12
     single: float = 1.3
     strays: tuple[float, float] = (0.25, 0.42)
     hole_mm: float = 7.0

@@ -4,6 +4,11 @@
 millimetres is taken, averaged along it, and only what stands out of what remains; the rest of the skin's texture is
 left to the pores. Better too little than worms. Where crease sets run, theirs is the direction to look in first: so
 finer lines than the set's own are found too.
+
+Averaged along any direction, mottled skin leaves something too. What the same average leaves across and oblique to
+the direction that was chosen says how much of it is chance, and the share of the power that chance explains is
+taken off (Wiener's filter): where a photo shows nothing but mottle, no relief remains. Edges that a form leaves
+which lies a little beside the true one count like chance: they come where the form's own shading is steep.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from .strain import expression_heads, key_strain, principal
 
 Float32 = NDArray[np.float32]
 
+TURNS = (0.0, 0.25 * np.pi, 0.5 * np.pi, 0.75 * np.pi)
+"""Directions of averages relative to the chosen one, radians: lines are along the first, chance is in all."""
 KNOWN_MM = 0.02
 """Lines that are known already and as deep as this halve what is added to them."""
 
@@ -38,6 +45,9 @@ class MesoscopicSettings:
     along_mm       over which relief is averaged along it
     coherent       of the structure tensor, 0..1, between which relief is believed
     stands_out     strength over the typical one, between which relief is believed
+    chance         power of chance along the chosen direction over that in others: it was chosen for being stronger
+    misfit_mm      that the fitted form may lie beside the true one: where its own shading is steep, edges of it are
+                   no relief
     long, length_mm   share of the surroundings, over a length, that stands out too, between which it is believed
     typical        log luminance that the typical strength has at least: no form is fitted better
     bright         share of what is brighter than its surroundings: a ridge is wider than a valley
@@ -54,6 +64,8 @@ class MesoscopicSettings:
     along_mm: float = 4.0
     coherent: tuple[float, float] = (0.12, 0.4)
     stands_out: tuple[float, float] = (1.5, 3.0)
+    chance: float = 2.0
+    misfit_mm: float = 1.0
     long: tuple[float, float] = (0.14, 0.3)
     length_mm: float = 4.0
     typical: float = 0.015
@@ -106,7 +118,9 @@ def mesoscopic_relief(
     weight = cv2.GaussianBlur(trust, (0, 0), fine / texel_mm) + np.float32(0.02)
     shading = cv2.GaussianBlur(shading, (0, 0), fine / texel_mm) / weight
     prior = reduced(_directions(sets, size)[crop])
-    line, coherence = _along_structure(shading, trust, prior, texel_mm, settings)
+    misfit = np.zeros_like(trust) if evidence.form is None else reduced(np.ascontiguousarray(evidence.form[crop]))
+    misfit *= np.float32(settings.misfit_mm)
+    line, coherence, share = _along_structure(shading, trust, prior, misfit, texel_mm, settings)
     believed = trust > 0.5
     if not believed.any():
         return result
@@ -117,7 +131,7 @@ def mesoscopic_relief(
     strong = np.minimum(np.abs(line) / np.float32(settings.stands_out[0] * typical), np.float32(1.0))
     reach = cv2.GaussianBlur(strong, (0, 0), settings.length_mm / texel_mm)
     line *= smoothstep(np.asarray(reach, np.float32), *settings.long)
-    line = np.where(line > 0.0, np.float32(settings.bright) * line, line)
+    line = share * np.where(line > 0.0, np.float32(settings.bright) * line, line)
     depth = np.float32(settings.limit_mm) * np.tanh(line * np.float32(settings.mm_per_shade / settings.limit_mm))
     known = reduced(np.ascontiguousarray(lines_mm[crop]))
     around = np.sqrt(cv2.GaussianBlur(known * known, (0, 0), settings.direction_mm / texel_mm))
@@ -144,9 +158,15 @@ def _directions(sets: Sequence[CreaseSet], size: int) -> Float32:
 
 
 def _along_structure(
-    shading: Float32, trust: Float32, prior: Float32, texel_mm: float, settings: MesoscopicSettings
-) -> tuple[Float32, Float32]:
-    """The shading averaged along its own direction, and how clear that direction is, -1..1."""
+    shading: Float32,
+    trust: Float32,
+    prior: Float32,
+    misfit: Float32,
+    texel_mm: float,
+    settings: MesoscopicSettings,
+) -> tuple[Float32, Float32, Float32]:
+    """The shading averaged along its own direction, how clear that direction is, -1..1, and the share of the
+    average's power that is more than chance, 0..1."""
     x = cv2.Sobel(shading, cv2.CV_32F, 1, 0) * trust
     y = cv2.Sobel(shading, cv2.CV_32F, 0, 1) * trust
     sigma = settings.direction_mm / texel_mm
@@ -156,19 +176,36 @@ def _along_structure(
     across = 0.5 * np.arctan2(
         2.0 * (xy + expected[..., 2]), xx + expected[..., 0] - yy - expected[..., 1]
     )  # angle across the lines
-    along_x, along_y = -np.sin(across), np.cos(across)
     # What the shading itself says about the direction that was chosen.
     coherence = ((xx - yy) * np.cos(2.0 * across) + 2.0 * xy * np.sin(2.0 * across)) / energy
-    rows, columns = np.indices(shading.shape, dtype=np.float32)
     weighted = np.stack([shading * trust, trust], -1)
+    reach = settings.along_mm / texel_mm
+    line, *others = (_averaged(weighted, across + np.float32(0.5 * np.pi + turn), reach) for turn in TURNS)
+    chance = np.mean([_nearby_power(other, trust, sigma) for other in others], axis=0) * np.float32(settings.chance)
+    chance += misfit * misfit
+    power = _nearby_power(line, trust, sigma)
+    share = np.maximum(1.0 - chance / np.maximum(power, np.float32(1e-9)), 0.0)
+    return line, np.asarray(coherence, np.float32), np.asarray(share, np.float32)
+
+
+def _averaged(weighted: Float32, angle: Float32, reach: float) -> Float32:
+    """(h, w) Gaussian average over ``reach`` texels along a field of angles; ``weighted`` (h, w, 2): values times
+    their weights, weights."""
+    rows, columns = np.indices(angle.shape, dtype=np.float32)
+    along_x, along_y = np.cos(angle), np.sin(angle)
     total = weighted.copy()
     for step in (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5):
-        move = np.float32(step * settings.along_mm / texel_mm)
+        move = np.float32(step * reach)
         place = columns + along_x * move, rows + along_y * move
         share = np.float32(np.exp(-0.5 * step**2))
         total += share * cv2.remap(weighted, *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    line: Float32 = total[..., 0] / (total[..., 1] + np.float32(0.05))
-    return line, np.asarray(coherence, np.float32)
+    return np.asarray(total[..., 0] / (total[..., 1] + np.float32(0.05)), np.float32)
+
+
+def _nearby_power(values: Float32, trust: Float32, sigma: float) -> Float32:
+    """(h, w) weighted mean square within about ``sigma`` texels."""
+    above = cv2.GaussianBlur(values * values * trust, (0, 0), sigma)
+    return np.asarray(above / (cv2.GaussianBlur(trust, (0, 0), sigma) + np.float32(0.02)), np.float32)
 
 
 def squeezed(ground: SkinGround, expression: NDArray[np.floating[Any]], crop: tuple[slice, slice]) -> Float32:

@@ -136,6 +136,7 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
     seen = seen_in_photo(attributes, photo.view, photo.mask, settings.unwrap)
     believed = sample(trust, place, cv2.INTER_LINEAR) * seen * (1.0 - sampler.image(own))
     shading = sample(band, place) * (believed > 0.0)
+    form = sample(_slope_per_mm(lit, px_per_mm), place, cv2.INTER_LINEAR) * (believed > 0.0)
     return PhotoEvidence(
         shading=np.asarray(shading, np.float32),
         trust=np.asarray(believed, np.float32),
@@ -145,7 +146,15 @@ def photo_evidence(photo: SkinInPhoto, size: int, settings: ShadingSettings | No
         roughness=1.0,
         noise=float(noise),
         tilt=tilt,
+        form=np.asarray(form, np.float32),
     )
+
+
+def _slope_per_mm(image: Float32, px_per_mm: float) -> Float32:
+    """(h, w) length of the gradient of what changes over a millimetre or more."""
+    smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, px_per_mm))
+    x, y = (cv2.Sobel(smooth, cv2.CV_32F, *axes, scale=0.125) for axes in ((1, 0), (0, 1)))
+    return np.asarray(cv2.magnitude(x, y) * np.float32(px_per_mm), np.float32)
 
 
 def _face_box(landmarks: Float64, shape: tuple[int, ...]) -> tuple[slice, slice]:

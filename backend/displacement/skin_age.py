@@ -13,7 +13,7 @@ it. The age is the one that fits all sets, each with its uncertainty, together w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,17 +35,11 @@ from .line_wave import (
     texel_mm_of,
 )
 from .mesoscopic import squeezed
+from .resting_lines import RESTING, resting_share
 from .settings import AVERAGE_AGE
 
 Float32 = NDArray[np.float32]
 
-RESTING: Mapping[str, float] = {
-    "forehead": 0.5, "glabella": 0.6, "crows_feet": 1.0, "under_eye": 1.0, "nasolabial": 1.4, "cheek": 1.5,
-    "marionette": 1.0, "perioral": 1.0, "mentolabial": 1.0,
-}  # fmt: skip
-"""Sets whose lines at rest come with age, and how much of their cap rests on old skin relative
-to the others: a forehead's few lines fill a large area, a nasolabial fold all of its own. Lid furrows and the
-nasion's are in every face and tell nothing, and grain is too much like the finer lines."""
 YEARS = (0.0, 5.0, 20.0, 35.0, 50.0, 65.0, 80.0, 95.0)
 AGES = (0.0, 0.05, 0.25, AVERAGE_AGE, 0.70, 0.95, 1.2, 1.3)
 
@@ -59,7 +53,6 @@ class SkinAgeSettings:
     prior_sd       of the belief about the age
     set_sd, predicted_sd  standard deviation of a set's depth: share of its cap, and of what the expression makes
     set_mm2        area from which a set counts fully
-    rest_from, rest_slope  age from which lines stay at rest, and share of their cap that a unit of age adds
     squeezed       compression by the photo's own expression between which skin no longer tells its age
     ages           that are tried: the oldest, and how many between a child's and that
     fine_pixels    a photo tells roughness where a pixel is at most so many mm
@@ -72,8 +65,6 @@ class SkinAgeSettings:
     set_sd: float = 0.12
     predicted_sd: float = 0.6
     set_mm2: float = 150.0
-    rest_from: float = 0.25
-    rest_slope: float = 0.35
     squeezed: tuple[float, float] = (0.04, 0.10)
     ages: tuple[float, int] = (1.3, 131)
     fine_pixels: float = 0.3
@@ -93,12 +84,6 @@ def age_factor(years: float) -> float:
 def years_of(age: float) -> float:
     """The inverse of ``age_factor``."""
     return float(np.interp(age, AGES, YEARS))
-
-
-def resting_share(age: float | NDArray[np.float64], settings: SkinAgeSettings | None = None) -> Any:
-    """Depth of lines at rest over the deepest that they can be, on skin of an age factor."""
-    settings = settings or SkinAgeSettings()
-    return settings.rest_slope * np.maximum(np.asarray(age) - settings.rest_from, 0.0)
 
 
 def with_age(
@@ -150,7 +135,7 @@ def with_age(
         spread = settings.set_sd * cap + settings.predicted_sd * given
         aging = (0.5 + 0.5 * ages / AVERAGE_AGE) ** lines.style.aging
         # Shading that varies more along the lines than across them is no line.
-        error = (max(depth, 0.0) - given * aging - resting * cap * resting_share(ages, settings)) / spread
+        error = (max(depth, 0.0) - given * aging - resting * cap * resting_share(ages)) / spread
         unlikely += count * np.log1p(error**2)
     if seen < settings.least_mm2:
         return evidence._replace(age=AVERAGE_AGE, age_from_photo=False, roughness=1.0)

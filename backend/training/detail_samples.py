@@ -37,8 +37,8 @@ from ..displacement.line_lock import both_sides
 from ..displacement.mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
 from ..displacement.network import deforming_size
 from ..displacement.pores import pores
+from ..displacement.resting_lines import usual_rest
 from ..displacement.settings import SkinSettings
-from ..displacement.skin_age import RESTING, resting_share
 from ..displacement.strain import expression_heads, key_strain
 from ..displacement.tension_maps import tension_maps
 from ..dynamic_detail.tension import skin_edges, tension
@@ -54,8 +54,6 @@ __all__ = ["DetailSample", "PopulationSettings", "Samples", "make_sample", "make
 Floats = NDArray[np.floating[Any]]
 BUMPS_MM = (0.9, 1.8)
 """Standard deviations of the Gaussians that make bumps of noise."""
-FINE_LINES_REST = 0.6
-"""Of sets that tell no age: how much of them stays at rest, relative to the others."""
 LIKELY_IN_PHOTOS = ("smile", "grin")
 
 
@@ -180,8 +178,8 @@ def _lines_at_rest(
     result = {}
     for lines in sets:
         likes = personal.setdefault(both_sides(lines.name), float(np.exp(0.5 * rng.standard_normal())))
-        usual = resting_share(skin.age) * RESTING.get(both_sides(lines.name), FINE_LINES_REST)
-        depth = share * likes * float(usual) * ground.settings.cap(lines.name, lines.style)
+        usual = usual_rest(both_sides(lines.name), skin.age)
+        depth = share * likes * usual * ground.settings.cap(lines.name, lines.style)
         depth = min(depth, 0.8 * lines.style.cap_mm)
         patches = rng.standard_normal((5, 5)).astype(np.float32)
         height, width = lines.phase.shape
