@@ -33,18 +33,15 @@ from typing import NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import cv2
 import numpy as np
 from facewright.displacement.crease_ground import SkinGround, slit_fade
-from facewright.displacement.crease_set import PhotoEvidence
 from facewright.displacement.lattice_frame import LatticeFrame
 from facewright.displacement.line_lock import lock_lines
 from facewright.displacement.mechanics import crease_depths, dynamic_maps, lay_out_creases, locked_static
 from facewright.displacement.mesoscopic import mesoscopic_relief
 from facewright.displacement.network import predict_key_maps
 from facewright.displacement.sd_detail import sd_detail
-from facewright.displacement.settings import AVERAGE_AGE, SkinSettings
-from facewright.displacement.shading_detail import ShadingSettings, shading_band
+from facewright.displacement.settings import SkinSettings
 from facewright.displacement.skin_age import with_age
 from facewright.displacement.strain import expression_heads, key_strain
 from facewright.face_model.base import FaceModel, HeadGeometry
@@ -54,8 +51,8 @@ from facewright.mesh.texel_map import uv_sampler
 from facewright.training.detail_metrics import Agreement, TexelMetric, agreement, slopes, texel_metric
 from facewright.training.detail_samples import PopulationSettings, make_samples
 from facewright.training.sample_store import DetailSample, open_samples
-from facewright.training.skin_photograph import FACE_MM_PER_TEXEL
 from numpy.typing import NDArray
+from texture_as_photo import texture_evidence
 
 Float32 = NDArray[np.float32]
 ABLATION = Path(__file__).resolve().parent / "networks" / "without_deforming.onnx"
@@ -120,7 +117,7 @@ def mechanics_and_photo(head: Head) -> Float32:
     ground = SkinGround.of(topology, neutral, blendshapes, names, head.size, skin)
     sets = lay_out_creases(ground)
     shown = np.array(head.sample.about["source_weights"])
-    evidence = with_age(ground, sets, _evidence(head), shown)
+    evidence = with_age(ground, sets, texture_evidence(head.model, head.sample), shown)
     ground = replace(ground, settings=replace(skin, age=evidence.age, roughness=evidence.roughness))
     locked = lock_lines(ground, sets, evidence, shown)
     weights = np.array(head.sample.about["key_weights"])
@@ -129,36 +126,6 @@ def mechanics_and_photo(head: Head) -> Float32:
     static = locked_static(ground, sets, locked)
     static = static + mesoscopic_relief(ground, sets, evidence, static, shown)
     return np.concatenate([static[None], dynamic])
-
-
-def _evidence(head: Head) -> PhotoEvidence:
-    """What ``photo_evidence`` would read off a photo, read off the texture that was made of it."""
-    sample, settings = head.sample, ShadingSettings()
-    mm_per_pixel = float(sample.about["mm_per_pixel"])
-    linear = (sample.texture.astype(np.float32) / 255.0) ** 2.2
-    luminance = linear @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    texel = FACE_MM_PER_TEXEL * 1024.0 / head.size
-    low = max(settings.low_mm, settings.low_pixels * mm_per_pixel)
-    band = shading_band(np.log(luminance + 0.01), head.trust, texel, low, settings.high_mm, settings.limit)
-    return PhotoEvidence(
-        shading=band * (head.trust > 0.0), trust=head.trust, mm_per_pixel=mm_per_pixel, age=AVERAGE_AGE,
-        age_from_photo=False, roughness=1.0, tilt=_tilt(head, luminance),
-    )  # fmt: skip
-
-
-def _tilt(head: Head, luminance: Float32) -> Float32:
-    """``PhotoEvidence.tilt`` by a light fitted to the luminance: the same from all sides, and one lamp."""
-    frame = LatticeFrame.of(head.model.topology, head.sample.source)
-    shape = (frame.size, frame.size)
-    bright = cv2.resize(luminance, shape, interpolation=cv2.INTER_AREA)[::-1].ravel().astype(np.float64)
-    weight = cv2.resize(head.trust, shape, interpolation=cv2.INTER_AREA)[::-1].ravel().astype(np.float64)
-    axes = frame.axes.reshape(-1, 2, 3).astype(np.float64)
-    normals = np.column_stack([np.ones(len(axes)), np.cross(axes[:, 0], axes[:, 1])])
-    weighted = normals * weight[:, None]
-    light = np.linalg.solve(normals.T @ weighted + 1e-6 * np.eye(4), weighted.T @ bright)
-    shade = np.maximum(normals @ light, 0.15 * float(np.median(bright[weight > 0.0])))
-    tilt = -(axes @ light[1:]) / shade[:, None]
-    return np.clip(tilt, -1.2, 1.2).reshape(*shape, 2).astype(np.float32)
 
 
 def sd_maps(head: Head, static: bool = True, dynamic: bool = True) -> Float32:
