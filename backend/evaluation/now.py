@@ -7,8 +7,8 @@ the head's size is right.
 
 Against the authors' program (github.com/soubhiksanyal/now_evaluation) three things differ, none of them in the
 minimum that is sought: the seven points never align by a reflection (there they may); the metrical variant starts
-from an alignment without scale (there from rotation and shift of one with scale, which the refinement corrects); and
-the descent runs until it has settled.
+from an alignment without scale (there from rotation and shift of one with scale, which the refinement corrects);
+and the descent runs until it has settled.
 """
 
 from __future__ import annotations
