@@ -191,18 +191,25 @@ def photo_view(photo: Bytes, surface: Surface, camera: AnyCamera, shown: NDArray
     left, top, scale = photo_crop(
         camera.project(np.asarray(shown, np.float64)), (camera.width, camera.height), SIZE
     )
-    # Resized first, with area averaging where it shrinks, so that no pixel of the photo is skipped.
-    resized = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    small = cv2.resize(photo, resized, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
-    shift = np.array([[1.0, 0.0, -left * scale], [0.0, 1.0, -top * scale]])
-    crop = cv2.warpAffine(small, shift, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = _cut(photo, left, top, scale)
     width, height = (side * SUPERSAMPLING for side in SIZE)
     points = (camera.project(surface.vertices) - [left, top]) * scale * SUPERSAMPLING
     depth = -surface.vertices[:, 2]
     if isinstance(camera, WeakCamera):  # no place for its centre: any depth will do that is positive and ordered
         depth = depth - depth.min() + 1.0
     seen = fragments(points, depth, surface.triangles, width, height, cull_back=True)
-    return PhotoView(crop.astype(np.uint8), seen, surface.triangles)
+    return PhotoView(crop, seen, surface.triangles)
+
+
+def _cut(photo: Bytes, left: float, top: float, scale: float) -> Bytes:
+    """The part of a photograph from (left, top) on, ``scale`` pixels per photo pixel, SIZE; edges go on outside."""
+    x, y = max(0, int(left)), max(0, int(top))
+    part = photo[y : int(np.ceil(top + SIZE[1] / scale)), x : int(np.ceil(left + SIZE[0] / scale))]
+    # Resized first, with area averaging where it shrinks, so that no pixel of the photo is skipped.
+    resized = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    small = cv2.resize(part, resized, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
+    shift = np.array([[1.0, 0.0, (x - left) * scale], [0.0, 1.0, (y - top) * scale]])
+    return cv2.warpAffine(small, shift, SIZE, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
 
 
 def draw_on_photo(view: PhotoView, values: Array) -> Bytes:
