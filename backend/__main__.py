@@ -12,7 +12,9 @@ from types import FrameType
 from . import __version__
 from .cli_evaluate import add_evaluate
 from .cli_inspect import add_inspect, add_inspect_model
+from .cli_make_benchmark import add_make_benchmark
 from .cli_preview import add_preview
+from .cli_pseudo_pairs import add_make_pseudo_pairs
 from .cli_reconstruct import add_reconstruct
 from .cli_terminal import Terminal
 from .cli_train import add_build_detector_error, add_build_face_model, add_fetch_models, add_train_displacement
@@ -52,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     add_inspect_model(verbs)
     add_preview(verbs)
     add_evaluate(verbs)
+    add_make_benchmark(verbs)
+    add_make_pseudo_pairs(verbs)
     add_build_face_model(verbs)
     add_build_detector_error(verbs)
     add_train_bases(verbs)

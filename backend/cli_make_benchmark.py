@@ -11,10 +11,12 @@ from .errors import FaceError
 
 EXAMPLES = """\
 examples:
-  facewright make-benchmark -o bench                             20 heads, 11 views, 3 focal lengths: 660 pictures
-  facewright make-benchmark -o bench --views portrait --heads 4  a quick one: four portraits of each of four heads
-  facewright make-benchmark -o bench --detail --heads 5          wrinkles and pores as geometry
-  facewright make-benchmark -o bench --meshes scans              your own detailed heads, rendered the same way
+  facewright make-benchmark -o bench
+  facewright make-benchmark -o bench --views portrait --heads 4
+  facewright make-benchmark -o bench --detail --heads 5
+  facewright make-benchmark -o bench --meshes scans
+The first makes 20 heads in 11 views at 3 focal lengths, 660 pictures; the second, a quick one, four portraits of
+each of four heads; the third has wrinkles and pores as geometry; the last renders your own detailed heads:
 a mesh "anna.obj" or "anna.ply" (millimetres, x to the left of the person, y up, z out of the face) comes with
 "anna.json": {"landmarks": {"right_eye_outer": [x, y, z], "right_eye_inner": ..., "left_eye_inner": ...,
 "left_eye_outer": ..., "nose_bottom": ..., "mouth_right": ..., "mouth_left": ...}}; where it has UVs, "anna.png" or

@@ -18,7 +18,7 @@ from test_bundle import write_small_bundle
 
 VERBS = (
     "reconstruct", "inspect", "inspect-model", "preview", "build-face-model", "build-detector-error",
-    "train-displacement", "train-bases", "fetch-models",
+    "train-displacement", "train-bases", "fetch-models", "evaluate", "make-benchmark", "make-pseudo-pairs",
 )  # fmt: skip
 
 
@@ -76,6 +76,11 @@ def test_help_is_quick() -> None:
         ["reconstruct", "a.png", "-o", "x", "--age", "nan"],
         ["reconstruct", "a.png", "-o", "x", "--age", "old"],
         ["build-face-model"],
+        ["evaluate", "--data", "a", "--pred", "a=b"],
+        ["evaluate", "--data", "a", "--report", "r", "--pred", "b"],
+        ["evaluate", "--data", "a", "--report", "r", "--jobs", "0"],
+        ["evaluate", "--data", "a", "--report", "r", "--limit", "0"],
+        ["evaluate", "--data", "a", "--report", "r", "--resume", "--overwrite"],
     ],
 )
 def test_wrong_arguments_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
