@@ -39,7 +39,7 @@ class LightingSettings:
     shine_lamps    directions that highlights may come from
     """
 
-    directions: int = 192
+    directions: int = 128
     offset_mm: float = 0.4
     bounce: float = 0.45
     smoothness: float = 1.5e-3
