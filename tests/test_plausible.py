@@ -135,6 +135,14 @@ def test_upside_down_with_its_face_to_the_camera() -> None:
     refused(Prediction(surface, CAMERA, seven=(FACE.seven - middle) @ half_turn + middle), "upside down")
 
 
+def test_mirrored_without_landmarks_where_the_head_is_turned() -> None:
+    mirrored = moved(np.diag([-1.0, 1.0, 1.0]), False, turned=True, camera=weak())
+    shown = weak()
+    moves = 2.0 * shown.scale * area_centre(FACE.surface)[0]
+    own = WeakCamera(256, 256, shown.scale, shown.cx + moves, shown.cy)
+    refused(mirrored._replace(camera=own), "mirrored", "its x turned round", marked=False)
+
+
 def test_camera_missing_where_the_mesh_stands_elsewhere() -> None:
     middle = area_centre(FACE.surface)
     centred = FACE.surface.moved(FACE.surface.vertices - middle)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import MeshInvalid
 from .case import AnyCamera, Case, Prediction, Truth, WeakCamera
+from .flipped_view import flipped_axes
 from .placing import area_centre, placed
 from .similarity import similarity
 from .surface import Surface, face_normals, triangle_areas
@@ -182,7 +183,15 @@ def _refuse_elsewhere(prediction: Prediction, camera: AnyCamera, truth: Truth, n
             f"{name} turns its back to the camera{own}: its normals point away (mean cosine {towards:.2f}); "
             "z should point towards the viewer."
         )
-    _refuse_upside_down(prediction, camera, truth, name)
+    if prediction.seven is not None and truth.seven is not None:
+        _refuse_upside_down(prediction.seven, prediction.camera or camera, truth.seven, camera, name)
+        return
+    axes = flipped_axes(truth.surface, surface, camera)
+    if axes is not None:
+        raise MeshInvalid(
+            f"{name} is mirrored: with its {axes} turned round it fits the true face, as it stands it does not; "
+            "the mesh's frame should have x right, y up and z towards the viewer."
+        )
 
 
 def _overlap(truth: Surface, surface: Surface, camera: AnyCamera) -> float:
@@ -196,14 +205,10 @@ def _overlap(truth: Surface, surface: Surface, camera: AnyCamera) -> float:
     return float(np.prod(shared) / np.prod(high - low))
 
 
-def _refuse_upside_down(prediction: Prediction, camera: AnyCamera, truth: Truth, name: str) -> None:
-    if prediction.seven is None or truth.seven is None:
-        return
+def _refuse_upside_down(seven: Array, own: AnyCamera, true_seven: Array, camera: AnyCamera, name: str) -> None:
     # From the mouth to the eyes, in the image: landmarks keep their own pixels whatever the camera.
-    own = prediction.camera or camera
     found, true = (
-        pixels[:4].mean(0) - pixels[5:].mean(0)
-        for pixels in (own.project(prediction.seven), camera.project(truth.seven))
+        pixels[:4].mean(0) - pixels[5:].mean(0) for pixels in (own.project(seven), camera.project(true_seven))
     )
     if float(found @ true) < 0.0:
         raise MeshInvalid(
