@@ -189,7 +189,7 @@ def _strands(place: Float32, rng: np.random.Generator) -> Float32:
     row = np.clip((place[..., 1] + 120.0) / 240.0 * 63.0, 0, 63).astype(np.float32)
     streaks = cv2.remap(noise, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     grain = cv2.GaussianBlur(rng.standard_normal((size, size)).astype(np.float32), (0, 0), 0.8)
-    return np.asarray(np.clip(1.0 + 0.28 * streaks + 0.25 * grain, 0.3, 1.9), np.float32)
+    return np.asarray(np.clip(1.0 + 0.2 * streaks + 0.22 * grain, 0.3, 1.9), np.float32)
 
 
 def _weave(size: int, rng: np.random.Generator) -> Float32:
