@@ -18,6 +18,7 @@ Float32 = NDArray[np.float32]
 
 BROW_PX_PER_MM = 8.0
 BROW_HAIRS = 700
+BROW_WIDTH = 1.35
 BROW_PLANE_MM = (-80.0, 55.0, 160.0, 60.0)
 """x and y of the top left corner, width and height of the piece of the frontal plane that brows are drawn in."""
 BROW_BEHIND_MM = -45.0
@@ -72,7 +73,7 @@ class SkinDrawer:
             for along in np.sort(rng.uniform(-0.03, 1.02, BROW_HAIRS)):
                 inside = max(along, 0.0)
                 # Landmarks follow a brow's upper edge; it is widest behind its beginning.
-                width = look.brow_half_width * (1.0 - 0.6 * inside) * min(1.0, 0.55 + 3.0 * inside)
+                width = BROW_WIDTH * look.brow_half_width * (1.0 - 0.6 * inside) * min(1.0, 0.55 + 3.0 * inside)
                 up = look.brow_raise * (along - 0.5) + width * (np.clip(0.5 * rng.normal(), -1.0, 1.0) - 0.8)
                 root = _along(line, along) + np.array([0.0, up])
                 # Upright at the inner end, along the brow at its tail.
