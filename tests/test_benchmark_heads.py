@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from facewright.evaluation import benchmark_skin
 from facewright.evaluation.benchmark_detail import DetailHeads
 from facewright.evaluation.benchmark_heads import ModelHeads
 from facewright.evaluation.benchmark_plan import BenchmarkSettings, Expression, plan
-from facewright.evaluation.benchmark_skin import CLOTH, HAIR
+from facewright.evaluation.benchmark_skin import CLOTH, HAIR, TONES, Wardrobe
 from facewright.evaluation.benchmark_subject import Person, Posed
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
@@ -132,3 +133,13 @@ def test_detail_is_for_the_built_in_model_alone(model: FaceModel) -> None:
 
     with pytest.raises(TopologyMismatch, match="another model is another one"):
         DetailHeads(Other(), 0)  # type: ignore[arg-type]
+
+
+def test_models_without_eyes_and_lattice_have_looks_too(tmp_path: Path) -> None:
+    eyeless = load_face_model()
+    topology = eyeless.topology
+    eyeless.topology = replace(topology, material=np.zeros_like(topology.material), lattice_size=0)
+    looks = Wardrobe(eyeless).draw((0, 0, 2), tmp_path)
+    skin = cv2.imread(str(looks.textures["skin"])).astype(float)
+    assert skin.shape == (256, 256, 3) and skin[..., 2].mean() > skin[..., 0].mean()
+    assert looks.tone in TONES and np.isfinite(looks.hair_mm).all() and looks.hair_mm.max() > 1.0
