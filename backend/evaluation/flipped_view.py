@@ -2,8 +2,8 @@
 
 A mirrored face, or a head that shows its back because z pointed the other way, has proper normals and lies in the
 right place. Only beside the truth can it be told: the prediction and its mirror images are moved in the camera's
-frame, not turned, to where they fit best. It errs towards silence: a face that looks straight into the camera hardly
-differs from its mirror image, nor the back of a whole head much from its front.
+frame, not turned, to where they fit best. It errs towards silence: a face that looks straight into the camera
+hardly differs from its mirror image, nor the back of a whole head much from its front.
 """
 
 from __future__ import annotations
