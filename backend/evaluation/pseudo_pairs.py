@@ -118,13 +118,15 @@ def make_pair(
 
     Raises
     ------
-    TopologyMismatch : the head was fitted with another face model than ``model``
+    TopologyMismatch : the head was fitted with another face model than ``model``, or with one
+        that knows too few landmarks
     FitFailed : photo and mesh are too different
     """
     rng = np.random.default_rng((settings.seed, int(head.sha256[:8], 16), number))
     square = square_around(head, settings)
     topology, embedding = head.bundle.topology, head.bundle.embedding
     posed, rotation, translation, identity = _person(head, model, rng, settings)
+    seven = _seven(embedding, posed)
     normals, transfer = (lit.normals, lit.transfer) if identity is head.identity else head_transfer(
         topology, posed, settings.lighting
     )  # fmt: skip
@@ -152,11 +154,17 @@ def make_pair(
         "warp_px": round(warp.largest_px(), 2),
     }
     middle = rotation @ (np.array(HEAD_AXIS_MM) * head.scale) + translation
-    rows = [int(np.flatnonzero(embedding.landmark == index)[0]) for index in SEVEN_OF_478]
-    seven = embedding.points(posed)[rows]
     return PseudoPair(
         outcome, square.pixels, square.camera, topology, posed, rotation, middle, seven, wanted, known, warp, about
     )
+
+
+def _seven(embedding: LandmarkEmbedding, posed: Array) -> Array:
+    """(7, 3) case.NOW_LANDMARKS on the mesh. Raises TopologyMismatch."""
+    rows = {int(landmark): row for row, landmark in enumerate(embedding.landmark)}
+    if not set(SEVEN_OF_478) <= set(rows):
+        raise TopologyMismatch("Pseudo pairs need a face model that knows the corners of eyes and mouth.")
+    return embedding.points(posed)[[rows[landmark] for landmark in SEVEN_OF_478]]
 
 
 def square_around(head: PhotoHead, settings: PairSettings) -> Square:
