@@ -60,11 +60,7 @@ def magnification(image: Path | None) -> float:
 
 
 def upright(rotation: Array) -> Array:
-    """X_frame = rotation X_head with the head's y up in the image, whichever way the published cylinder points.
-
-    The cylinder of FaceScape's protocol has its axis along y and its seam at -z: a half turn about x leaves its
-    cells where they are, but for their order.
-    """
+    """X_frame = rotation X_head with the head's y up in the image, whichever way the published one points."""
     result: Array = rotation if rotation[1, 1] > 0.0 else rotation @ CV_TO_OURS
     return result
 

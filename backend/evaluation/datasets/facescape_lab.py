@@ -8,7 +8,8 @@
 
 Focal lengths are 1200, 600 and 300 pixels; view 0 is frontal, 1 to 8 are 30 degrees aside, 9 and 10 are 60. Read
 off the official evaluator.py and show.py. Here everything is in millimetres (62.85 per unit) and our camera frame.
-The published rotations could not be looked at: should their head stand upside down, it is turned (``upright``).
+The published rotations could not be looked at. MNE depends on the axes of the head's frame, so the protocol takes
+them as they are; only for the yaw is a head that stands upside down turned (``upright``).
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def open_facescape_lab(folder: Path) -> DataSet:
         head, focal, view = _indices(path)
         if focal >= len(centres) or view >= len(rotations):
             raise DataSetInvalid(f"{path.name} names a focal length or a view that predef does not know.")
-        rotation = upright(CV_TO_OURS @ rotation_matrix(rotations[view], f"Rotation {view} of lab_rotations.npy"))
+        rotation = CV_TO_OURS @ rotation_matrix(rotations[view], f"Rotation {view} of lab_rotations.npy")
         cases.append(_case(path, meshes, head, view, centres[focal], rotation))
     return DataSet("FS-Lab", folder, tuple(cases), ("facescape",), how_many(len(cases), CASES, "cases"))
 
@@ -94,7 +95,7 @@ def _case(path: Path, meshes: Path, head: str, view: int, centre: Array, rotatio
         image,
         Camera(size, size, fx, fy, cx, cy),
         partial(_truth, meshes / f"{head}.obj", pose, centre, rotation),
-        yaw_degrees=angles_from_rotation(rotation).yaw,
+        yaw_degrees=angles_from_rotation(upright(rotation)).yaw,
         tags={"focal": f"{matrix[0, 0]:g} px", "angle": f"{angle} degrees"},
     )
 

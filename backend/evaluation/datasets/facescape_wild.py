@@ -62,7 +62,7 @@ def open_facescape_wild(folder: Path) -> DataSet:
         index = int(stem)
         image = photograph(meshes, "wild", stem)
         size = round(IMAGE_SIZE * magnification(image))
-        rotation = upright(rotation_matrix(rotations[index], f"Rotation {index} of wild_rotations.npy"))
+        rotation = rotation_matrix(rotations[index], f"Rotation {index} of wild_rotations.npy")
         scale = float(scales[index])
         cases.append(
             Case(
@@ -71,7 +71,7 @@ def open_facescape_wild(folder: Path) -> DataSet:
                 image,
                 WeakCamera(size, size, 0.5 * size / scale, 0.5 * size, 0.5 * size),
                 partial(_truth, meshes / f"{stem}.obj", scale, centres[index] * scale, rotation),
-                yaw_degrees=angles_from_rotation(rotation).yaw,
+                yaw_degrees=angles_from_rotation(upright(rotation)).yaw,
                 tags={"angle": ANGLES[min(index // 100, 3)]},
             )
         )
