@@ -141,9 +141,9 @@ def test_what_cannot_be_made(run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(backdrop), np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(DataSetInvalid, match=r"Not one pair.*no face"):
         make_pairs([backdrop], tmp_path / "pairs", ["own"], SETTINGS)
-    assert [path.name for path in (tmp_path / "pairs").iterdir()] == ["benchmark.json"]
     with pytest.raises(BundleInvalid, match="not a head bundle"):
         make_pairs([run.bundle], tmp_path / "other", [str(tmp_path)], SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["backdrop.png"]
 
 
 def test_bundle_is_left_alone(run: Run) -> None:

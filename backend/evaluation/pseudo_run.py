@@ -30,6 +30,7 @@ from .surface import require_packages
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 
+RECORD = "benchmark.json"
 OWN, DRAWN = "own", "drawn"
 SKINS = {OWN: "the photo's own, its light divided out", DRAWN: "made from nothing"}
 NOTE = (
@@ -74,7 +75,8 @@ def make_pairs(
     """
     require_packages()
     names = _names(photos)
-    _open(output, _about(skins, settings), resume)
+    about = _about(skins, settings)
+    _check(output, about, resume)
     workshop = _Workshop(skins, settings)
     made: list[str] = []
     failures: list[dict[str, str]] = []
@@ -85,7 +87,7 @@ def make_pairs(
         wanted = {index: f"{name}_{index}" for index in range(settings.per_photo)}
         missing = {index: pair for index, pair in wanted.items() if not (output / pair).is_dir()}
         kept += len(wanted) - len(missing)
-        failed = _make_missing(workshop, photo, name, missing, output)
+        failed = _make_missing(workshop, photo, name, missing, output, about)
         failures += [{"photo": str(photo), "reason": reason} for reason in failed]
         made += [pair for pair in wanted.values() if (output / pair).is_dir()]
     if not made:
@@ -95,7 +97,7 @@ def make_pairs(
 
 
 def _make_missing(
-    workshop: _Workshop, photo: Path, name: str, missing: dict[int, str], output: Path
+    workshop: _Workshop, photo: Path, name: str, missing: dict[int, str], output: Path, about: dict[str, Any]
 ) -> list[str]:
     """Make pairs (number -> id) of a photo; why some could not be made."""
     if not missing:
@@ -114,6 +116,7 @@ def _make_missing(
         except FaceError as error:
             failed.append(f"Pair {index}: {error}")
             continue
+        _begin(output, about)
         with whole_folder(output / pair_id, _refuse) as folder:
             write_pair(folder, pair, checks)
     return failed
@@ -192,18 +195,23 @@ def _about(skins: Sequence[str], settings: PairSettings) -> dict[str, Any]:
     return {"note": NOTE, "settings": made_with, "versions": versions()}
 
 
-def _open(output: Path, about: dict[str, Any], resume: bool) -> None:
-    """Make the folder and its benchmark.json, or check that it holds pairs of these settings."""
-    record = output / "benchmark.json"
+def _check(output: Path, about: dict[str, Any], resume: bool) -> None:
+    """Raise OutputUnwritable where the folder holds anything but pairs of these settings to go on with."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not resume:
+        raise OutputUnwritable(f"{output} already exists; --resume goes on with it.")
+    if not (output / RECORD).is_file() or read_json(output / RECORD) != about:
+        raise OutputUnwritable(f"{output} does not hold pairs of these settings, so it is left alone.")
+
+
+def _begin(output: Path, about: dict[str, Any]) -> None:
+    """Make the folder and its benchmark.json before the first pair comes. Raises OutputUnwritable."""
+    if (output / RECORD).is_file():
+        return
     try:
-        if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-            if not resume:
-                raise OutputUnwritable(f"{output} already exists; --resume goes on with it.")
-            if not record.is_file() or read_json(record) != about:
-                raise OutputUnwritable(f"{output} does not hold pairs of these settings, so it is left alone.")
-            return
         output.mkdir(parents=True, exist_ok=True)
-        write_json(record, about)
+        write_json(output / RECORD, about)
     except OSError as error:
         raise unwritable(output, error) from error
 
