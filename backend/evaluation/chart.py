@@ -14,7 +14,7 @@ COLOURS = ("#0b62c4", "#b8500a", "#0a7a58", "#9440a8", "#8a6d00", "#c0335f")
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
 """Lines differ in print and without colour vision too."""
 
-LONGEST_LABEL = 17
+LONGEST_LABEL = 15
 REFERENCE_COLOUR = "#6a6f78"
 LINE_WIDTH, REFERENCE_WIDTH = 2.25, 1.25
 

@@ -11,7 +11,7 @@ from .markup import Markup, element, number
 from .report import Curve, Report
 
 WIDTH, HEIGHT = 640.0, 360.0
-LEFT, TOP, RIGHT, BOTTOM = 52.0, 14.0, 136.0, 48.0
+LEFT, TOP, RIGHT, BOTTOM = 52.0, 14.0, 152.0, 48.0
 SHOWN_SHARE = 0.97  # the axis ends at the first whole millimetre where every curve has come so far
 
 

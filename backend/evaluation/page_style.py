@@ -61,9 +61,13 @@ figure { margin: 0; }
 figcaption { margin: 0 0 0.4rem; font-weight: 600; }
 svg.chart { width: 100%; max-width: 640px; height: auto; display: block; }
 svg.scale { max-width: 100%; height: auto; display: block; margin: 0.8rem 0 0.4rem; }
-.means { display: flex; flex-wrap: wrap; gap: 1.4rem 1rem; margin-top: 1rem; }
+.means {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1.4rem 1rem; margin-top: 1rem;
+}
 img { display: block; max-width: 100%; height: auto; }
-.means .pictures img { width: 132px; }
+.means small { display: block; font-weight: 400; color: var(--soft); }
+.means figure { max-width: 17rem; }
+.means .pictures img { width: calc(50% - 0.25rem); }
 .pictures { display: flex; gap: 0.5rem; align-items: flex-start; }
 article { border-top: 1px solid var(--rule); padding: 1.4rem 0 1.6rem; }
 article h4 { font-size: 1rem; font-weight: 650; margin: 0 0 0.8rem; }
@@ -93,7 +97,7 @@ pre { overflow-x: auto; background: var(--band); padding: 1rem; font-size: 0.85r
   tbody th, thead th:first-child { min-width: 8rem; }
   .case { display: block; }
   .case > .photo { margin-bottom: 1rem; }
-  .pairs .pictures img, .means .pictures img { width: auto; flex: 1 1 0; min-width: 0; max-width: 31%; }
+  .pairs .pictures img { width: auto; flex: 1 1 0; min-width: 0; max-width: 31%; }
   dl { display: block; }
   dd { margin-bottom: 0.7rem; }
 }

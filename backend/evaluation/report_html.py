@@ -181,7 +181,7 @@ def _mean_maps(report: Report) -> Markup:
                     height=heat_map.SIZE[1])
             for picture, view in ((mean.front, "front"), (mean.side, "three-quarter view"))
         ]  # fmt: skip
-        caption = element("figcaption", f"{name} ({words.counted(mean.images, 'image')})")
+        caption = element("figcaption", name, element("small", words.counted(mean.images, "image")))
         figures.append(element("figure", caption, element("div", *images, class_="pictures")))
     if not figures:
         return Markup()
@@ -202,7 +202,7 @@ def _images(report: Report) -> Markup:
     )
     every = element(
         "details",
-        element("summary", f"{numbers.metric_title(metric)} of every image"),
+        element("summary", f"{metric_of(metric).title} of every image"),
         image_table(report),
     )
     return joined(element("p", said, class_="soft"), scale_bar("image"), gallery(report), every)

@@ -193,12 +193,13 @@ class GroupTable(NamedTuple):
 
 
 def group_tables(cells: Sequence[TableCell]) -> list[GroupTable]:
-    """Cells of one table, metric by metric, those of KEY_METRICS and of regions."""
+    """Cells of one table, metric by metric: HEADLINES first, then the rest of KEY_METRICS; or those of regions."""
     by_metric: dict[str, dict[str, dict[str, TableCell]]] = {}
     for cell in cells:
         if cell.metric in (REGION, *KEY_METRICS):
             by_metric.setdefault(cell.metric, {}).setdefault(cell.group, {})[cell.name] = cell
-    return [GroupTable(metric, tuple(rows.items())) for metric, rows in by_metric.items()]
+    order = sorted(by_metric, key=lambda metric: [*HEADLINES, metric].index(metric))
+    return [GroupTable(metric, tuple(by_metric[metric].items())) for metric in order]
 
 
 def ranked(report: Report, name: str) -> list[tuple[str, float]]:
