@@ -7,7 +7,7 @@ the border, because hair, glasses or a collar must not bleed into the face.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import cv2
@@ -38,6 +38,8 @@ class BlendSettings:
                   1 / sqrt(inner_hold) cells of the membrane
     most          of the correction, natural logarithm
     cells         of the membrane along the longer side
+    skin          what counts as skin; it may come nearer to its border than a texture should, because photo and mesh
+                  have the same outlines here, and a nose in profile is nothing but border
     """
 
     feather: float = 0.035
@@ -47,6 +49,7 @@ class BlendSettings:
     inner_hold: float = 0.02
     most: float = 1.2
     cells: int = 128
+    skin: SkinMaskSettings = field(default_factory=lambda: SkinMaskSettings(erode=0.012, feather=0.02))
 
 
 class Blend(NamedTuple):
@@ -79,7 +82,7 @@ def blend(
     Pixels where ``mask`` is 0 keep the photo's bits.
     """
     width = float(np.linalg.norm(landmarks[234] - landmarks[454]))
-    skin = skin_mask(photo, np.asarray(landmarks, np.float64), drawn.head, SkinMaskSettings())
+    skin = skin_mask(photo, np.asarray(landmarks, np.float64), drawn.head, settings.skin)
     mask = blend_mask(drawn, skin.mask, width, settings)
     linear = TO_LINEAR[photo]
     factor = membrane(linear, drawn, mask, skin.mask, width, settings)
