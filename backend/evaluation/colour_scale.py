@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .markup import Markup, element, joined, number
 
 RANGE_MM = 5.0
-"""Errors of 5 mm and more share the last colour, as in FaceScape's heat maps."""
+"""Errors of 5 mm and more share the last colour."""
 
 STEPS = 256
 LIGHT_END, DARK_END = 0.965, 0.16  # the part of the map that is neither paper nor ink

@@ -166,10 +166,7 @@ def _groups(report: Report) -> Markup:
 
 
 def _scale_note() -> Markup:
-    said = (
-        f"Pale is no error, dark is {RANGE_MM:g} mm or more, in every picture alike; FaceScape's heat maps have "
-        "the same range. Grey was not measured."
-    )
+    said = f"Pale is no error, dark is {RANGE_MM:g} mm or more, in every picture alike. Grey was not measured."
     return joined(scale_bar("mean"), element("p", said, class_="note"))
 
 
