@@ -81,6 +81,17 @@ def test_json_and_csv_of_a_report(tmp_path) -> None:
     assert write_csv(report, tmp_path).read_text("utf-8").count("\n") == 1 + 4 * 3 - 1
 
 
+def test_who_is_best_is_told_by_shared_images(tmp_path) -> None:
+    from evaluation_report import NAMES, example_report
+
+    report = example_report(tmp_path)
+    means = report.shared_means("cd")
+    for name in NAMES:
+        shared = [report.scores[case.id][name]["cd"] for case in report.cases[:3]]  # the fourth failed for one
+        assert means[name] == pytest.approx(sum(shared) / 3)
+    assert report.shared_means("realy") == {}
+
+
 def test_fingerprints_tell_inputs_apart() -> None:
     surface = Surface(np.zeros((3, 3)), np.array([[0, 1, 2]], np.int32))
     moved = surface.moved(np.ones((3, 3)))

@@ -151,6 +151,19 @@ class Report:
         found = ((case.id, self.scores.get(case.id, {}).get(name, {}).get(metric)) for case in self.cases)
         return {key: value for key, value in found if value is not None}
 
+    def shared_means(self, metric: str) -> dict[str, float]:
+        """Name -> mean over the images that all names share, of those that have the metric at all.
+
+        Means over different images cannot say who is best: whoever fails on the hard ones would win. Empty where
+        the names have no image in common.
+        """
+        columns = {name: found for name in self.names if (found := self.values(name, metric))}
+        shared = set.intersection(*map(set, columns.values())) if columns else set()
+        ids = [case.id for case in self.cases if case.id in shared]
+        if not ids:
+            return {}
+        return {name: sum(found[key] for key in ids) / len(ids) for name, found in columns.items()}
+
     def metrics(self) -> tuple[str, ...]:
         """All metrics that any pair has, in the order of METRICS, regions last."""
         present = {metric for summary in self.summary.values() for metric in summary.metrics}
