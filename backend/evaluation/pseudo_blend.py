@@ -38,8 +38,8 @@ class BlendSettings:
                   1 / sqrt(inner_hold) cells of the membrane
     most          of the correction, natural logarithm
     cells         of the membrane along the longer side
-    skin          what counts as skin; it may come nearer to its border than a texture should, because photo and mesh
-                  have the same outlines here, and a nose in profile is nothing but border
+    skin          what counts as skin; it may come nearer to its border than a texture should, because photo and
+                  mesh have the same outlines here, and a nose in profile is nothing but border
     """
 
     feather: float = 0.035
