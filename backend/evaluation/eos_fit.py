@@ -3,8 +3,8 @@
 The package eos-py ships no face model, and the one that its authors offer has other terms of use, so eos is given
 ours: what is compared is how a model is fitted, not which model. It sees the identity modes and blendshapes at the
 68 landmarks, which loses nothing that a landmark fit looks at, and its coefficients are carried to the whole head.
-Expressions are given as principal components too: eos solves for blendshapes without any prior, and 52 of them fitted
-to 68 points reach weights of 8, which would be no fair opponent.
+Expressions are given as principal components too: eos solves for blendshapes without any prior, and 52 of them
+fitted to 68 points reach weights of 8, which would be no fair opponent.
 """
 
 from __future__ import annotations
