@@ -143,4 +143,5 @@ def _cell(group: str, metric: str, rank: int) -> TableCell:
 
 
 def _paired(name: str, metric: str) -> Paired:
-    return Paired(name, "mean", metric, 3, -0.31, (-0.52, -0.11), 0.82, (0.71, 0.94), 3)
+    shared = 3 if name == NAMES[1] else 4  # it failed on the fourth image
+    return Paired(name, "mean", metric, shared, -0.31, (-0.52, -0.11), 0.82, (0.71, 0.94), 3)

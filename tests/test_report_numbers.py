@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from evaluation_report import example_report
 from facewright.evaluation import report_numbers as numbers
@@ -74,3 +75,16 @@ def test_pooled_rows_are_the_reports(report: Report) -> None:
     assert [row.title for row in rows] == ["Pooled median, mm", "Pooled mean, mm", "Pooled std, mm"]
     assert [row.values[0] for row in rows] == [1.1, 1.4, 1.2]
     assert numbers.pooled_rows(report, "") == []
+
+
+def test_who_fails_on_hard_images_is_not_best(report: Report) -> None:
+    fails = report.names[1]
+    scores = {case: {name: dict(values) for name, values in row.items()} for case, row in report.scores.items()}
+    for index, case in enumerate(report.cases):
+        for rank, name in enumerate(report.names):
+            if name in scores[case.id]:
+                scores[case.id][name]["cd"] = 9.0 if index == 3 else 1.0 + 0.1 * (rank != 0)
+    harder = replace(report, scores=scores)
+    means = {name: np.mean(list(harder.values(name, "cd").values())) for name in report.names}
+    assert min(means, key=means.__getitem__) == fails, "its own images were the easy ones"
+    assert numbers.best_names(harder, "cd") == [True, False, False]

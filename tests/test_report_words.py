@@ -14,6 +14,10 @@ def report(tmp_path: Path) -> Report:
     return example_report(tmp_path)
 
 
+def test_a_comparison_over_fewer_images_says_so(report: Report) -> None:
+    assert "on the 3 images that both have; 3 of 4 images scored." in words.answers(report)[1]
+
+
 def test_answers_say_metric_ratio_and_success(report: Report) -> None:
     said = words.answers(report)
     mean = report.summary["ours"].metrics["now_median"].mean

@@ -178,6 +178,29 @@ def best(metric: str, values: Sequence[float | None]) -> list[bool]:
     return [value is not None and value_text(metric, value) == best_text for value in values]
 
 
+def best_names(report: Report, metric: str) -> list[bool]:
+    """Which names are the best in a metric, on the images that all of them share.
+
+    By means over different images, a program that fails on the hard ones would win.
+    """
+    shared = report.shared_means(metric)
+    return best(metric, [shared.get(name) for name in report.names])
+
+
+def best_cells(metric: str, cells: Sequence[TableCell | None]) -> list[bool]:
+    """Which cells of a row are the best; none where they are means over different numbers of images."""
+    if len({cell.count for cell in cells if cell is not None}) > 1:
+        return [False] * len(cells)
+    return best(metric, [None if cell is None else cell.mean for cell in cells])
+
+
+def best_pooled(report: Report, row: PooledRow) -> list[bool]:
+    """Which names are the best in a pooled statistic; none where they were scored on different images."""
+    if len({summary.scored for summary in report.summary.values() if summary.scored}) > 1:
+        return [False] * len(row.values)
+    return best(row.metric, row.values)
+
+
 def paired_with(report: Report, name: str, reference: str, metric: str) -> Paired | None:
     """The comparison over all images of two names in one metric."""
     return next(

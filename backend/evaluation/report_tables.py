@@ -47,8 +47,9 @@ def summary_table(report: Report) -> Markup:
                        colspan=1 + len(report.names))  # fmt: skip
         rows = [element("tr", head, class_="group")]
         rows.extend(_metric_row(report, metric) for metric in group.metrics)
-        for title, metric, values in numbers.pooled_rows(report, group.pooled):
-            rows.append(element("tr", row_head(title), *_value_cells(metric, values)))
+        for row in numbers.pooled_rows(report, group.pooled):
+            marks = numbers.best_pooled(report, row)
+            rows.append(element("tr", row_head(row.title), *_value_cells(row.metric, row.values, marks)))
         bodies.append(element("tbody", *rows))
     scored = [
         number_cell(f"{report.summary[name].scored} of {report.summary[name].images}",
@@ -65,7 +66,7 @@ def summary_table(report: Report) -> Markup:
 def _metric_row(report: Report, metric: str) -> Markup:
     means = [numbers.mean_of(report, name, metric) for name in report.names]
     cells = []
-    for name, mean, is_best in zip(report.names, means, numbers.best(metric, means), strict=True):
+    for name, mean, is_best in zip(report.names, means, numbers.best_names(report, metric), strict=True):
         if mean is None:
             cells.append(number_cell(ABSENT))
             continue
@@ -88,9 +89,8 @@ def _ratio(paired: Paired | None) -> Markup:
     return element("small", said)
 
 
-def _value_cells(metric: str, values: Sequence[float | None]) -> list[Markup]:
-    """Cells of one metric, the best in bold, each with the value that it is sorted by."""
-    marks = numbers.best(metric, values)
+def _value_cells(metric: str, values: Sequence[float | None], marks: Sequence[bool]) -> list[Markup]:
+    """Cells of one metric, those marked in bold, each with the value that it is sorted by."""
     return [
         number_cell(ABSENT if value is None else _value(metric, value, is_best), value=value)
         for value, is_best in zip(values, marks, strict=True)
@@ -113,7 +113,7 @@ def _group_table(report: Report, group: numbers.GroupTable) -> Markup:
     rows = []
     for label, row in group.rows:
         found = [row.get(name) for name in report.names]
-        marks = numbers.best(group.metric, [cell.mean if cell else None for cell in found])
+        marks = numbers.best_cells(group.metric, found)
         count = max(cell.count for cell in found if cell is not None)
         cells = [_group_cell(cell, mark) for cell, mark in zip(found, marks, strict=True)]
         rows.append(element("tr", row_head(label), number_cell(str(count)), *cells))
@@ -155,7 +155,7 @@ def _image_row(report: Report, case: Case, metric: str, tags: Sequence[str], has
         cells.append(number_cell("0" if yaw == f"{numbers.MINUS}0" else yaw, value=case.yaw_degrees))
     cells += [element("td", case.tags.get(tag, ABSENT)) for tag in tags]
     values = [report.scores.get(case.id, {}).get(name, {}).get(metric) for name in report.names]
-    return element("tr", *cells, *_value_cells(metric, values))
+    return element("tr", *cells, *_value_cells(metric, values, numbers.best(metric, values)))
 
 
 def failure_table(report: Report) -> Markup:

@@ -69,10 +69,11 @@ def _summary(report: Report) -> list[str]:
         for metric in group.metrics:
             means = [numbers.mean_of(report, name, metric) for name in report.names]
             cells = [ABSENT if mean is None else numbers.value_text(metric, mean) for mean in means]
-            rows.append([numbers.metric_title(metric), *_emphasised(cells, numbers.best(metric, means))])
-        for title, metric, values in numbers.pooled_rows(report, group.pooled):
-            cells = [ABSENT if value is None else numbers.value_text(metric, value) for value in values]
-            rows.append([f"{group.title}: {title.lower()}", *_emphasised(cells, numbers.best(metric, values))])
+            rows.append([numbers.metric_title(metric), *_emphasised(cells, numbers.best_names(report, metric))])
+        for row in numbers.pooled_rows(report, group.pooled):
+            cells = [ABSENT if value is None else numbers.value_text(row.metric, value) for value in row.values]
+            marks = numbers.best_pooled(report, row)
+            rows.append([f"{group.title}: {row.title.lower()}", *_emphasised(cells, marks)])
     scored = [f"{report.summary[name].scored} of {report.summary[name].images}" for name in report.names]
     rows.append(["Images scored", *scored])
     return [
@@ -128,7 +129,7 @@ def _group_tables(report: Report, key: str, cells: Sequence[TableCell]) -> list[
 def _group_row(report: Report, group: str, row: dict[str, TableCell]) -> list[str]:
     found = [row.get(name) for name in report.names]
     metric = next(cell.metric for cell in found if cell is not None)
-    marks = numbers.best(metric, [cell.mean if cell else None for cell in found])
+    marks = numbers.best_cells(metric, found)
     count = max(cell.count for cell in found if cell is not None)
     return [plain(group), str(count), *(_group_cell(cell, mark) for cell, mark in zip(found, marks, strict=True))]
 

@@ -62,8 +62,16 @@ def _answer(report: Report, name: str, metric: str) -> str:
     parts = [f"{metric_of(metric).title} {with_unit(metric, mean)}"]
     against = paired_with(report, name, report.reference, metric)
     if against is not None and against.ratio is not None and name != report.reference:
-        parts.append(relative_text(against.ratio, against.ratio_ci95, reference_text(report)))
+        said = relative_text(against.ratio, against.ratio_ci95, reference_text(report))
+        alike = against.count == summary.metrics[metric].count == _count(report, report.reference, metric)
+        parts.append(said if alike else f"{said} on the {counted(against.count, 'image')} that both have")
     return f"{name}: {', '.join(parts)}; {scored}."
+
+
+def _count(report: Report, name: str, metric: str) -> int:
+    """Images that a name has a metric for."""
+    summary = report.summary[name].metrics.get(metric)
+    return summary.count if summary else 0
 
 
 def relative_text(ratio: float, interval: Interval | None, reference: str) -> str:
@@ -100,7 +108,8 @@ def limits(report: Report) -> list[str]:
     ]
     if len({summary.scored for summary in report.summary.values()}) > 1:
         said.append("Not every name could be scored on every image. Means are over each name's own images; "
-                    "differences and ratios only over those that both have.")  # fmt: skip
+                    "differences and ratios only over those that both have, and who is best is told by those "
+                    "that all have.")  # fmt: skip
     if report.data.get("note"):
         said.append(str(report.data["note"]))
     return said
