@@ -13,7 +13,7 @@ from .cli_terminal import Terminal
 from .errors import FaceError
 
 if TYPE_CHECKING:
-    from .evaluation.report import MetricSummary
+    from .evaluation.report.contents import MetricSummary
 
 EXAMPLES = """\
 examples:
@@ -79,8 +79,8 @@ def named_folder(text: str) -> tuple[str, Path]:
 def run(options: argparse.Namespace, terminal: Terminal) -> None:
     """Evaluate and print the JSON line. Raises FaceError."""
     from .evaluation.evaluate import EvaluateRequest, evaluate
-    from .evaluation.made_predictions import BASELINES
     from .evaluation.pair import PROTOCOLS
+    from .evaluation.predictions.made_predictions import BASELINES
 
     names = [name for name, _ in options.pred]
     twice = [name for name in names if names.count(name) > 1]

@@ -68,10 +68,10 @@ def add_make_benchmark(verbs: Any) -> None:
 
 def run_make_benchmark(options: argparse.Namespace, terminal: Terminal) -> None:
     """Make the benchmark and print what was made as JSON. Raises FaceError."""
-    from .evaluation.benchmark_heads import ModelHeads
-    from .evaluation.benchmark_make import make_benchmark
-    from .evaluation.benchmark_meshes import MeshHeads
-    from .evaluation.benchmark_plan import BenchmarkSettings
+    from .evaluation.benchmark.heads import ModelHeads
+    from .evaluation.benchmark.make import make_benchmark
+    from .evaluation.benchmark.meshes import MeshHeads
+    from .evaluation.benchmark.plan import BenchmarkSettings
     from .evaluation.surface import require_packages
     from .face_model.load import load_face_model
     from .head.blender_export import require_blender

@@ -80,8 +80,8 @@ def add_make_pseudo_pairs(verbs: Any) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> None:
     """Make the pairs and print the JSON line. Raises FaceError."""
-    from .evaluation.pseudo_pairs import PairSettings
-    from .evaluation.pseudo_run import make_pairs
+    from .evaluation.pseudo.pair import PairSettings
+    from .evaluation.pseudo.run import make_pairs
 
     settings = PairSettings(
         size=options.size, per_photo=options.per_photo, seed=options.seed, identity_sd=options.identity_sd

@@ -31,9 +31,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import trimesh
 from facewright.evaluation.datasets.plain import open_plain
-from facewright.evaluation.facescape import facescape_scores
-from facewright.evaluation.placing import placed
-from facewright.evaluation.predictions import read_prediction
+from facewright.evaluation.metrics.facescape import facescape_scores
+from facewright.evaluation.predictions.placing import placed
+from facewright.evaluation.predictions.read import read_prediction
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
 from numpy.typing import NDArray

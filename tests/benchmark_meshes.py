@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from facewright.evaluation.benchmark_heads import SEVEN_OF_68
+from facewright.evaluation.benchmark.heads import SEVEN_OF_68
 from facewright.evaluation.case import NOW_LANDMARKS
 from facewright.face_model.base import FaceModel
 

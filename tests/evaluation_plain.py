@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from evaluation_report import CAMERA, HEAD_CENTRE, face_surface, seven_of
 from facewright.evaluation.case import Prediction
-from facewright.evaluation.prediction_files import write_prediction
+from facewright.evaluation.predictions.files import write_prediction
 
 IMAGES = ("ann/front", "ann/side", "bob/front", "bob/side")
 YAWS = (0.0, 20.0, 5.0, 30.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from facewright.evaluation.case import Case, Truth
-from facewright.evaluation.report import (
+from facewright.evaluation.report.contents import (
     Curve,
     Failure,
     MetricSummary,

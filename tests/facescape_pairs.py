@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from facewright.evaluation.case import AnyCamera, WeakCamera
-from facewright.evaluation.facescape import FaceScapeResult, facescape_scores
+from facewright.evaluation.metrics.facescape import FaceScapeResult, facescape_scores
 from facewright.evaluation.surface import Surface, checked_surface
 from facewright.fitting.camera import Camera
 from numpy.typing import NDArray

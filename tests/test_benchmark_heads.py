@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from facewright.errors import TopologyMismatch
-from facewright.evaluation import benchmark_skin
-from facewright.evaluation.benchmark_detail import DetailHeads
-from facewright.evaluation.benchmark_heads import ModelHeads
-from facewright.evaluation.benchmark_plan import BenchmarkSettings, Expression, plan
-from facewright.evaluation.benchmark_skin import CLOTH, HAIR, TONES, Wardrobe
-from facewright.evaluation.benchmark_subject import Person, Posed
+from facewright.evaluation.benchmark import skin as benchmark_skin
+from facewright.evaluation.benchmark.detail import DetailHeads
+from facewright.evaluation.benchmark.heads import ModelHeads
+from facewright.evaluation.benchmark.plan import BenchmarkSettings, Expression, plan
+from facewright.evaluation.benchmark.skin import CLOTH, HAIR, TONES, Wardrobe
+from facewright.evaluation.benchmark.subject import Person, Posed
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
 from facewright.mesh.normals import face_normals, vertex_normals

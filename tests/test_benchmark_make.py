@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from facewright.errors import Cancelled, FaceError, MissingDependency, OutputUnwritable
-from facewright.evaluation import benchmark_skin
-from facewright.evaluation.benchmark_heads import ModelHeads
-from facewright.evaluation.benchmark_make import make_benchmark
-from facewright.evaluation.benchmark_plan import BenchmarkSettings, plan
-from facewright.evaluation.benchmark_render import open_renderer
+from facewright.evaluation.benchmark import skin as benchmark_skin
+from facewright.evaluation.benchmark.heads import ModelHeads
+from facewright.evaluation.benchmark.make import make_benchmark
+from facewright.evaluation.benchmark.plan import BenchmarkSettings, plan
+from facewright.evaluation.benchmark.render import open_renderer
 from facewright.evaluation.case import Case
 from facewright.evaluation.datasets.readers import open_data_set
-from facewright.evaluation.facescape import facescape_scores
+from facewright.evaluation.metrics.facescape import facescape_scores
 from facewright.face_model.load import load_face_model
 from facewright.fitting.camera import Camera
 from facewright.head import blender_export

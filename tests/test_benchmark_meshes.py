@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from benchmark_meshes import write_scan
 from facewright.errors import DataSetInvalid
-from facewright.evaluation.benchmark_meshes import MeshHeads
-from facewright.evaluation.benchmark_plan import BenchmarkSettings, Expression, plan
+from facewright.evaluation.benchmark.meshes import MeshHeads
+from facewright.evaluation.benchmark.plan import BenchmarkSettings, Expression, plan
 from facewright.face_model.base import FaceModel
 from facewright.face_model.load import load_face_model
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from facewright.evaluation.benchmark_lights import LIGHTS, Lamp, Light
-from facewright.evaluation.benchmark_photograph import EVENED, head_mask, photograph
+from facewright.evaluation.benchmark.lights import LIGHTS, Lamp, Light
+from facewright.evaluation.benchmark.photograph import EVENED, head_mask, photograph
 from facewright.head.shading import TO_LINEAR
 
 QUIET = Light(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewright.evaluation.benchmark_lights import LIGHTS
-from facewright.evaluation.benchmark_plan import (
+from facewright.evaluation.benchmark.lights import LIGHTS
+from facewright.evaluation.benchmark.plan import (
     FSLAB_HEIGHT_MM,
     HEAD_MIDDLE_MM,
     PORTRAIT_PITCH,

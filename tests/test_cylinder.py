@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facescape_pairs import closed_strip, lumpy_head, tube, turned, without
-from facewright.evaluation.cylinder import cylinder_map, from_head_frame, surface_of, to_head_frame
+from facewright.evaluation.metrics.cylinder import cylinder_map, from_head_frame, surface_of, to_head_frame
 from facewright.evaluation.surface import Surface, checked_surface, nearest_on
 from numpy.typing import NDArray
 

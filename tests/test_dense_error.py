@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid, TopologyMismatch
-from facewright.evaluation.dense_error import (
+from facewright.evaluation.metrics.dense_error import (
     densely_aligned_error,
     least_distance_similarity,
     normalised_mean_error,
 )
-from facewright.evaluation.face_crop import face_crop, scan_points
-from facewright.evaluation.now import now_distances
-from facewright.evaluation.similarity import IDENTITY, Similarity, similarity
+from facewright.evaluation.metrics.face_crop import face_crop, scan_points
+from facewright.evaluation.metrics.now import now_distances
+from facewright.evaluation.metrics.similarity import IDENTITY, Similarity, similarity
 from facewright.evaluation.surface import checked_surface
 from scanned_face import bump, scanned_face, seven_points, shuffled, subdivided
 from scipy.optimize import minimize

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import WeakCamera
-from facewright.evaluation.depth_alignment import aligned_depth, depth_map
+from facewright.evaluation.metrics.depth_alignment import aligned_depth, depth_map
 from facewright.evaluation.surface import Surface
 from facewright.fitting.camera import Camera
 from numpy.typing import NDArray

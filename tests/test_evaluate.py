@@ -17,8 +17,8 @@ from evaluation_plain import IMAGES, write_data, write_scaled
 from facewright.__main__ import main
 from facewright.cli_evaluate import named_folder
 from facewright.evaluation import case_scoring, run_folder
-from facewright.evaluation.prediction_files import write_whole
-from facewright.evaluation.report_json import write_csv, write_json
+from facewright.evaluation.predictions.files import write_whole
+from facewright.evaluation.report.files import write_csv, write_json
 
 REPORTS = ("report.json", "report.csv", "report.md", "report.html")
 

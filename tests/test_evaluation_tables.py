@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from facewright.evaluation.case import Case
 from facewright.evaluation.fingerprint import code_fingerprint, fingerprint
-from facewright.evaluation.report_json import report_values, write_csv
+from facewright.evaluation.report.files import report_values, write_csv
 from facewright.evaluation.surface import Surface
 from facewright.evaluation.tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable, tag_groups, yaw_groups
 
@@ -104,6 +104,7 @@ def test_fingerprints_tell_inputs_apart() -> None:
 
 
 def test_code_fingerprint_follows_imports() -> None:
-    from facewright.evaluation import case_scoring, similarity
+    from facewright.evaluation import case_scoring
+    from facewright.evaluation.metrics import similarity
 
     assert code_fingerprint(case_scoring.__file__) != code_fingerprint(similarity.__file__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_crop import face_crop, scan_points
+from facewright.evaluation.metrics.face_crop import face_crop, scan_points
 from facewright.evaluation.surface import Surface, checked_surface
 from scanned_face import scanned_face, seven_points
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_regions import REGIONS, face_plane, face_regions, regions_of_points
-from facewright.evaluation.similarity import Similarity
+from facewright.evaluation.metrics.face_regions import REGIONS, face_plane, face_regions, regions_of_points
+from facewright.evaluation.metrics.similarity import Similarity
 from scanned_face import height, scanned_face, seven_points, subdivided
 from scipy.spatial.transform import Rotation
 

@@ -21,7 +21,7 @@ from facescape_pairs import (
 )
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import WeakCamera
-from facewright.evaluation.facescape import (
+from facewright.evaluation.metrics.facescape import (
     chamfer_distance,
     complete_rate,
     mean_normal_angle,

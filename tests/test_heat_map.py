@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 from evaluation_report import CAMERA, face_surface, truth
-from facewright.evaluation import heat_map
 from facewright.evaluation.case import Truth, WeakCamera
-from facewright.evaluation.colour_scale import RANGE_MM, TABLE, error_colours
+from facewright.evaluation.report import heat_map
+from facewright.evaluation.report.colour_scale import RANGE_MM, TABLE, error_colours
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """HTML and SVG elements: text is escaped, markup is not escaped twice."""
 
-from facewright.evaluation.markup import Markup, element, joined, number
+from facewright.evaluation.report.markup import Markup, element, joined, number
 
 
 def test_text_and_attributes_are_escaped() -> None:

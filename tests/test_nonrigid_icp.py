@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from facewright.evaluation.nonrigid_icp import Keypoints, deformed_onto
+from facewright.evaluation.metrics.nonrigid_icp import Keypoints, deformed_onto
 
 
 def test_keypoints_draw_a_scan_along_a_surface() -> None:

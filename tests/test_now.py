@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_crop import SurfacePoints, face_crop, scan_points
-from facewright.evaluation.face_regions import face_regions
-from facewright.evaluation.now import NowResult, now_distances, now_scores, region_means
-from facewright.evaluation.similarity import Similarity
+from facewright.evaluation.metrics.face_crop import SurfacePoints, face_crop, scan_points
+from facewright.evaluation.metrics.face_regions import face_regions
+from facewright.evaluation.metrics.now import NowResult, now_distances, now_scores, region_means
+from facewright.evaluation.metrics.similarity import Similarity
 from facewright.evaluation.surface import Surface, checked_surface
 from scanned_face import bump, height, scanned_face, seven_points, shuffled, subdivided
 from scipy.spatial.transform import Rotation

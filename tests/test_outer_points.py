@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewright.evaluation.face_crop import face_crop
-from facewright.evaluation.outer_points import has_counterpart, outer_points
+from facewright.evaluation.metrics.face_crop import face_crop
+from facewright.evaluation.metrics.outer_points import has_counterpart, outer_points
 from facewright.evaluation.surface import checked_surface, nearest_on
 from facewright.evaluation.surface_places import SurfaceTree
 from scanned_face import scanned_face, seven_points

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facewright.errors import FaceError, TopologyMismatch
-from facewright.evaluation import made_predictions
 from facewright.evaluation.case import Case, Prediction, WeakCamera
-from facewright.evaluation.made_predictions import PhotoWork, make_predictions
-from facewright.evaluation.mediapipe_mesh import POINTS, network_points
-from facewright.evaluation.photo_fits import SeenPhoto, mean_face, mean_identity, our_fit, see_photo
-from facewright.evaluation.prediction_files import write_prediction
-from facewright.evaluation.predictions import SEVEN_OF_478, read_prediction
-from facewright.evaluation.similarity import similarity
+from facewright.evaluation.metrics.similarity import similarity
+from facewright.evaluation.predictions import made_predictions
+from facewright.evaluation.predictions.files import write_prediction
+from facewright.evaluation.predictions.made_predictions import PhotoWork, make_predictions
+from facewright.evaluation.predictions.mediapipe_mesh import POINTS, network_points
+from facewright.evaluation.predictions.photo_fits import SeenPhoto, mean_face, mean_identity, our_fit, see_photo
+from facewright.evaluation.predictions.read import SEVEN_OF_478, read_prediction
 from facewright.evaluation.surface import face_normals
 from facewright.face_model.base import FaceModel
 from facewright.fitting.camera import Camera
@@ -105,7 +105,7 @@ def test_eos_fits_in_its_own_camera(
     seen: SeenPhoto, person: np.ndarray, builtin_model: FaceModel  # noqa: F811
 ) -> None:
     pytest.importorskip("eos")
-    from facewright.evaluation.eos_fit import eos_fit
+    from facewright.evaluation.predictions.eos_fit import eos_fit
 
     made = eos_fit(seen, builtin_model)
     assert isinstance(made.camera, WeakCamera)

@@ -7,7 +7,7 @@ import pytest
 from evaluation_sets import true_face
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import AnyCamera, Prediction, WeakCamera
-from facewright.evaluation.placing import area_centre, placed
+from facewright.evaluation.predictions.placing import area_centre, placed
 from facewright.evaluation.surface import Surface, checked_surface
 from facewright.fitting.camera import Camera
 from numpy.typing import NDArray

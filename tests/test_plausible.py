@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import AnyCamera, Case, Prediction, Truth, WeakCamera
-from facewright.evaluation.placing import area_centre
-from facewright.evaluation.plausible import refuse_implausible
+from facewright.evaluation.predictions.placing import area_centre
+from facewright.evaluation.predictions.plausible import refuse_implausible
 from facewright.evaluation.surface import Surface
 from facewright.fitting.camera import Camera
 from numpy.typing import NDArray

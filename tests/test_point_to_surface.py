@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_crop import face_crop
-from facewright.evaluation.point_to_surface import point_to_surface
+from facewright.evaluation.metrics.face_crop import face_crop
+from facewright.evaluation.metrics.point_to_surface import point_to_surface
 from facewright.evaluation.surface import Surface, checked_surface
 from scanned_face import bump, scanned_face, seven_points, shuffled, subdivided
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import Case, Truth, WeakCamera
-from facewright.evaluation.predictions import NoResult, image_size_of, read_prediction
+from facewright.evaluation.predictions.read import NoResult, image_size_of, read_prediction
 from facewright.fitting.camera import Camera
 from facewright.head.bundle import FORMAT, FORMAT_VERSION, REQUIRED, geometry_bytes, write_record
 from facewright.mesh.topology import LandmarkEmbedding

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewright.evaluation.pseudo_blend import BlendSettings, blend, blend_mask, encoded, membrane
-from facewright.evaluation.pseudo_render import FaceRender
+from facewright.evaluation.pseudo.blend import BlendSettings, blend, blend_mask, encoded, membrane
+from facewright.evaluation.pseudo.render import FaceRender
 from facewright.head.shading import TO_LINEAR
 
 SIZE = 160

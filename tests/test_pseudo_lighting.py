@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewright.evaluation.pseudo_lighting import (
+from facewright.evaluation.pseudo.lighting import (
     LightingSettings,
     fit_lighting,
     open_transfer,

@@ -15,10 +15,10 @@ from facewright.config import assets_dir
 from facewright.errors import BundleInvalid, DataSetInvalid, OutputUnwritable
 from facewright.evaluation.case import NOW_LANDMARKS
 from facewright.evaluation.datasets.plain import open_plain
-from facewright.evaluation.face_crop import face_crop
-from facewright.evaluation.pseudo_lighting import LightingSettings
-from facewright.evaluation.pseudo_pairs import PairSettings
-from facewright.evaluation.pseudo_run import PairsMade, make_pairs
+from facewright.evaluation.metrics.face_crop import face_crop
+from facewright.evaluation.pseudo.lighting import LightingSettings
+from facewright.evaluation.pseudo.pair import PairSettings
+from facewright.evaluation.pseudo.run import PairsMade, make_pairs
 from facewright.head.bundle import read_bundle
 from facewright.mesh.raster import rasterise
 

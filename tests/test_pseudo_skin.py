@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.config import assets_dir
-from facewright.evaluation.pseudo_drawn_skin import SkinDrawer
-from facewright.evaluation.pseudo_lighting import Lighting
-from facewright.evaluation.pseudo_skin import RelativeSkin, tone_of
+from facewright.evaluation.pseudo.drawn_skin import SkinDrawer
+from facewright.evaluation.pseudo.lighting import Lighting
+from facewright.evaluation.pseudo.skin import RelativeSkin, tone_of
 from facewright.face_model.load import load_face_model
 from facewright.mesh.texel_map import uv_sampler
 

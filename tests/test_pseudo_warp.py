@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import FitFailed
-from facewright.evaluation.pseudo_warp import LINES, photo_to_mesh
+from facewright.evaluation.pseudo.warp import LINES, photo_to_mesh
 from facewright.photo.landmark_sets import FACE_OVAL
 
 SIZE = (400, 400)

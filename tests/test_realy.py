@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.face_regions import face_regions
-from facewright.evaluation.realy import REGIONS, realy_scores, region_errors, seven_point_similarity
-from facewright.evaluation.similarity import Similarity
+from facewright.evaluation.metrics.face_regions import face_regions
+from facewright.evaluation.metrics.realy import REGIONS, realy_scores, region_errors, seven_point_similarity
+from facewright.evaluation.metrics.similarity import Similarity
 from facewright.evaluation.surface import Surface
 from scanned_face import bump, height, scanned_face, seven_points
 from scipy.spatial.transform import Rotation

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from evaluation_report import NAMES, example_report
-from facewright.evaluation.chart import spread
-from facewright.evaluation.curve_svg import axis_end, curve_svg, share_within
-from facewright.evaluation.difference_svg import difference_svg
-from facewright.evaluation.report import Curve, Report
+from facewright.evaluation.report.chart import spread
+from facewright.evaluation.report.contents import Curve, Report
+from facewright.evaluation.report.curve_svg import axis_end, curve_svg, share_within
+from facewright.evaluation.report.difference_svg import difference_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from evaluation_report import NAMES, example_report
 from facewright.errors import MeshInvalid
-from facewright.evaluation import heat_map, report_gallery
-from facewright.evaluation.report import Report
-from facewright.evaluation.report_pictures import case_pictures, encoded, mean_pictures
+from facewright.evaluation.report import gallery as report_gallery
+from facewright.evaluation.report import heat_map
+from facewright.evaluation.report.contents import Report
+from facewright.evaluation.report.pictures import case_pictures, encoded, mean_pictures
 from PIL import Image
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewright.evaluation.face_crop import scan_points
-from facewright.evaluation.scan_alignment import refined
-from facewright.evaluation.similarity import IDENTITY, Similarity
+from facewright.evaluation.metrics.face_crop import scan_points
+from facewright.evaluation.metrics.scan_alignment import refined
+from facewright.evaluation.metrics.similarity import IDENTITY, Similarity
 from facewright.evaluation.surface import nearest_on
 from facewright.evaluation.surface_places import SurfaceTree
 from scanned_face import bump, scanned_face, seven_points

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.similarity import IDENTITY, Similarity, similarity
+from facewright.evaluation.metrics.similarity import IDENTITY, Similarity, similarity
 from scipy.spatial.transform import Rotation
 
 RNG = np.random.default_rng(3)

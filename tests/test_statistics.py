@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from facewright.evaluation.statistics import (
+from facewright.evaluation.metrics.statistics import (
     DistancePool,
     deviation_recovered,
     error_removed,

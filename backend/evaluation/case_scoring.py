@@ -10,9 +10,9 @@ from .case import Case
 from .fingerprint import code_fingerprint, fingerprint
 from .pair import PairSettings, evaluate_pair
 from .pair_store import PairStore, StoredPair
-from .plausible import refuse_implausible
-from .predictions import image_size_of, read_prediction
-from .report import TRUTH, Failure
+from .predictions.plausible import refuse_implausible
+from .predictions.read import image_size_of, read_prediction
+from .report.contents import TRUTH, Failure
 
 
 class CaseWork(NamedTuple):

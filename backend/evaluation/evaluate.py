@@ -14,13 +14,13 @@ from ..errors import DataSetInvalid, FaceError, MissingDependency
 from .case import Case, DataSet
 from .case_scoring import CaseScores, CaseWork, score_case
 from .datasets.readers import open_data_set
-from .made_predictions import MEAN, RECONSTRUCTION, PhotoWork, make_predictions, require_baselines
+from .metrics.statistics import CONFIDENCE, RESAMPLES, DistancePool
 from .pair import PROTOCOLS, PairSettings
 from .pair_store import PairStore
 from .parallel import in_processes
-from .report import TRUTH, Curve, Failure, NameSummary, Pooled, Report
+from .predictions.made_predictions import MEAN, RECONSTRUCTION, PhotoWork, make_predictions, require_baselines
+from .report.contents import TRUTH, Curve, Failure, NameSummary, Pooled, Report
 from .run_folder import RunFolder
-from .statistics import CONFIDENCE, RESAMPLES, DistancePool
 from .surface import require_packages
 from .tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable
 

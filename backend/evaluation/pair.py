@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ..errors import FaceError, MeshInvalid
 from .case import AnyCamera, Case, Prediction, Truth
-from .dense_error import densely_aligned_error, normalised_mean_error
-from .face_crop import SPREAD_COUNT, Crop, Sampling, SurfacePoints, checked_seven, face_crop, scan_points
-from .face_regions import face_regions
-from .facescape import facescape_scores
-from .now import NowResult, now_distances, now_scores, region_means
-from .placing import placed
-from .point_to_surface import point_to_surface
-from .realy import realy_scores, region_errors
+from .metrics.dense_error import densely_aligned_error, normalised_mean_error
+from .metrics.face_crop import SPREAD_COUNT, Crop, Sampling, SurfacePoints, checked_seven, face_crop, scan_points
+from .metrics.face_regions import face_regions
+from .metrics.facescape import facescape_scores
+from .metrics.now import NowResult, now_distances, now_scores, region_means
+from .metrics.point_to_surface import point_to_surface
+from .metrics.realy import realy_scores, region_errors
+from .predictions.placing import placed
 from .surface import Surface
 
 Array = NDArray[np.float64]

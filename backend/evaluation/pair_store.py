@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ..head.npz import npz_bytes
 from ..head.output_folder import unwritable
 from .pair import PairResult
-from .prediction_files import write_whole
-from .report import file_stem
+from .predictions.files import write_whole
+from .report.contents import file_stem
 
 
 class StoredPair(NamedTuple):

@@ -11,11 +11,11 @@ from typing import Any
 from .. import __version__
 from ..errors import OutputUnwritable
 from ..head.output_folder import unwritable
-from .prediction_files import write_whole
-from .report import Report, file_stem
-from .report_html import write_html
-from .report_json import write_csv, write_json
-from .report_text import write_markdown
+from .predictions.files import write_whole
+from .report.contents import Report, file_stem
+from .report.files import write_csv, write_json
+from .report.markdown import write_markdown
+from .report.page import write_html
 
 MARK = "evaluation.json"
 FORMAT = "facewright evaluation"

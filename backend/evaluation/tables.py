@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .case import Case
-from .report import (
+from .metrics.statistics import mean_interval, paired_difference, paired_ratio
+from .report.contents import (
     METRICS,
     REGION_PREFIX,
     MetricSummary,
@@ -18,7 +19,6 @@ from .report import (
     TableCell,
     metric_of,
 )
-from .statistics import mean_interval, paired_difference, paired_ratio
 
 Array = NDArray[np.float64]
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]

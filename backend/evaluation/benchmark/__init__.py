@@ -1,0 +1,1 @@
+"""``facewright make-benchmark``: rendered heads with their true geometry."""

@@ -1,0 +1,1 @@
+"""The papers' metrics, as functions of surfaces."""

@@ -1,0 +1,1 @@
+"""``facewright make-pseudo-pairs``: photographs whose face has exactly known geometry."""

@@ -1,0 +1,1 @@
+"""The report: JSON, CSV, Markdown and one self-contained page."""

@@ -1,0 +1,168 @@
+"""The report's tables as HTML: the summary, groups, every image, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..case import Case
+from . import number_format as numbers
+from .contents import Paired, Report, TableCell
+from .markup import Markup, element, joined
+
+ABSENT = "–"
+
+
+def table(head: Iterable[Markup], bodies: Iterable[Markup], label: str, sortable: bool = False) -> Markup:
+    """A table that scrolls sideways where it is wider than the page; ``bodies`` are ``tbody`` elements."""
+    inside = element(
+        "table",
+        element("thead", element("tr", *head)),
+        *bodies,
+        class_="sortable" if sortable else None,
+    )
+    return element("div", inside, class_="wide", role="region", tabindex="0", aria_label=label)
+
+
+def column(title: str, is_number: bool = True) -> Markup:
+    """A head of a column."""
+    return element("th", title, scope="col", class_="number" if is_number else None)
+
+
+def row_head(title: str) -> Markup:
+    """A head of a row."""
+    return element("th", title, scope="row")
+
+
+def number_cell(*content: str, value: float | None = None) -> Markup:
+    """A cell with a number; ``value`` is what its column is sorted by."""
+    sorted_by = None if value is None else f"{value:.6g}"
+    return element("td", *content, class_="number", data_value=sorted_by)
+
+
+def summary_table(report: Report) -> Markup:
+    """Metrics as rows, names as columns; under each mean the ratio to the reference with its interval."""
+    bodies = []
+    for group in numbers.summary_groups(report):
+        head = element("th", group.title, element("span", group.source), scope="rowgroup",
+                       colspan=1 + len(report.names))  # fmt: skip
+        rows = [element("tr", head, class_="group")]
+        rows.extend(_metric_row(report, metric) for metric in group.metrics)
+        for row in numbers.pooled_rows(report, group.pooled):
+            marks = numbers.best_pooled(report, row)
+            rows.append(element("tr", row_head(row.title), *_value_cells(row.metric, row.values, marks)))
+        bodies.append(element("tbody", *rows))
+    scored = [
+        number_cell(f"{report.summary[name].scored} of {report.summary[name].images}",
+                    element("small", numbers.percent_text(report.summary[name].success_rate)))
+        for name in report.names
+    ]  # fmt: skip
+    success = element("th", "Success", scope="rowgroup", colspan=1 + len(report.names))
+    bodies.append(
+        element("tbody", element("tr", success, class_="group"), element("tr", row_head("Images scored"), *scored))
+    )
+    return table([column("Metric", False), *map(column, report.names)], bodies, "Summary")
+
+
+def _metric_row(report: Report, metric: str) -> Markup:
+    means = [numbers.mean_of(report, name, metric) for name in report.names]
+    cells = []
+    for name, mean, is_best in zip(report.names, means, numbers.best_names(report, metric), strict=True):
+        if mean is None:
+            cells.append(number_cell(ABSENT))
+            continue
+        paired = numbers.paired_with(report, name, report.reference, metric)
+        cells.append(number_cell(_value(metric, mean, is_best), _ratio(paired)))
+    return element("tr", row_head(numbers.metric_title(metric)), *cells)
+
+
+def _value(metric: str, mean: float, is_best: bool) -> Markup:
+    written = numbers.value_text(metric, mean)
+    return element("strong", written) if is_best else joined(written)
+
+
+def _ratio(paired: Paired | None) -> Markup:
+    if paired is None or paired.ratio is None or paired.metric in numbers.NOT_RANKED:
+        return Markup()
+    said = f"× {numbers.ratio_text(paired.ratio)}"
+    if paired.ratio_ci95 is not None:
+        said += f" ({numbers.interval_text(*map(numbers.ratio_text, paired.ratio_ci95))})"
+    return element("small", said)
+
+
+def _value_cells(metric: str, values: Sequence[float | None], marks: Sequence[bool]) -> list[Markup]:
+    """Cells of one metric, those marked in bold, each with the value that it is sorted by."""
+    return [
+        number_cell(ABSENT if value is None else _value(metric, value, is_best), value=value)
+        for value, is_best in zip(values, marks, strict=True)
+    ]
+
+
+def group_section(report: Report, key: str, cells: Sequence[TableCell]) -> Markup:
+    """The tables of one grouping, a table per metric; the first two stand open."""
+    tables = numbers.group_tables(cells)
+    parts = [_group_table(report, one) for one in tables]
+    heading = element("h3", numbers.table_title(key))
+    if not parts:
+        return Markup()
+    more = element("details", element("summary", "Further metrics"), *parts[2:]) if parts[2:] else Markup()
+    return joined(heading, *parts[:2], more)
+
+
+def _group_table(report: Report, group: numbers.GroupTable) -> Markup:
+    title = numbers.metric_title(group.metric)
+    rows = []
+    for label, row in group.rows:
+        found = [row.get(name) for name in report.names]
+        marks = numbers.best_cells(group.metric, found)
+        count = max(cell.count for cell in found if cell is not None)
+        cells = [_group_cell(cell, mark) for cell, mark in zip(found, marks, strict=True)]
+        rows.append(element("tr", row_head(label), number_cell(str(count)), *cells))
+    head = [column(title, False), column("images"), *map(column, report.names)]
+    return table(head, [element("tbody", *rows)], title)
+
+
+def _group_cell(cell: TableCell | None, is_best: bool) -> Markup:
+    if cell is None:
+        return number_cell(ABSENT)
+    under = Markup()
+    if cell.paired is not None:
+        said = numbers.difference_text(cell.metric, cell.paired.difference)
+        if cell.paired.difference_ci95 is not None:
+            said += f" ({numbers.difference_interval(cell.metric, cell.paired.difference_ci95)})"
+        under = element("small", said)
+    return number_cell(_value(cell.metric, cell.mean, is_best), under)
+
+
+def image_table(report: Report) -> Markup:
+    """Every image with its tags and each name's score in the headline metric; sortable."""
+    metric = numbers.headline(report)
+    if metric is None:
+        return Markup()
+    tags = list(dict.fromkeys(tag for case in report.cases for tag in case.tags))
+    has_yaw = any(case.yaw_degrees is not None for case in report.cases)
+    head = [column("image", False)]
+    head += [column("yaw (°)")] if has_yaw else []
+    head += [column(tag.replace("_", " "), False) for tag in tags] + [column(name) for name in report.names]
+    rows = [_image_row(report, case, metric, tags, has_yaw) for case in report.cases]
+    return table(head, [element("tbody", *rows)], f"{numbers.metric_title(metric)} of every image", sortable=True)
+
+
+def _image_row(report: Report, case: Case, metric: str, tags: Sequence[str], has_yaw: bool) -> Markup:
+    cells = [row_head(case.id)]
+    if has_yaw:
+        known = case.yaw_degrees is not None
+        yaw = f"{case.yaw_degrees:.0f}".replace("-", numbers.MINUS) if known else ABSENT
+        cells.append(number_cell("0" if yaw == f"{numbers.MINUS}0" else yaw, value=case.yaw_degrees))
+    cells += [element("td", case.tags.get(tag, ABSENT)) for tag in tags]
+    values = [report.scores.get(case.id, {}).get(name, {}).get(metric) for name in report.names]
+    return element("tr", *cells, *_value_cells(metric, values, numbers.best(metric, values)))
+
+
+def failure_table(report: Report) -> Markup:
+    """Images that could not be scored, and why."""
+    rows = [
+        element("tr", row_head(failure.id), element("td", failure.name), element("td", failure.reason))
+        for failure in report.failures
+    ]
+    head = [column(title, False) for title in ("image", "name", "reason")]
+    return table(head, [element("tbody", *rows)], "Failures", sortable=True)
