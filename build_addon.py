@@ -24,8 +24,8 @@ PLATFORMS = {  # by Blender's names: the wheels' tags that run there
     "macos-arm64": [f"macosx_{version}_0_arm64" for version in (11, 12, 13)],
 }
 PYTHONS = {"3.11": ("4.2.0", "5.1.0"), "3.13": ("5.1.0", None)}  # Blender from (inclusive) and up to (exclusive)
-# What no artist's Blender needs: training, and the command line.
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "training", "cli_*.py", "__main__.py")
+# What no artist's Blender needs: training, evaluation, and the command line.
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "training", "evaluation", "cli_*.py", "__main__.py")
 
 
 def fetch_wheels(name: str, requirements: str, tags: list[str]) -> list[Path]:
