@@ -16,9 +16,10 @@ import pytest
 from evaluation_plain import IMAGES, write_data, write_scaled
 from facewright.__main__ import main
 from facewright.cli_evaluate import named_folder
-from facewright.evaluation import case_scoring, run_folder
+from facewright.evaluation import case_scoring
 from facewright.evaluation.predictions.files import write_whole
-from facewright.evaluation.report.files import write_csv, write_json
+from facewright.evaluation.report.contents import Report
+from facewright.evaluation.report.files import csv_text, json_text
 
 REPORTS = ("report.json", "report.csv", "report.md", "report.html")
 
@@ -39,7 +40,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture()
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only report.json and report.csv are written: pictures take longer than all else."""
-    monkeypatch.setattr(run_folder, "WRITERS", (write_json, write_csv))
+
+    def texts(report: Report, jobs: int, progress: object) -> dict[str, str]:
+        return {"report.json": json_text(report), "report.csv": csv_text(report)}
+
+    monkeypatch.setattr("facewright.evaluation.evaluate.report_files", texts)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from facewright.evaluation.case import Case
 from facewright.evaluation.fingerprint import code_fingerprint, fingerprint
-from facewright.evaluation.report.files import report_values, write_csv
+from facewright.evaluation.report.files import csv_text, report_values
 from facewright.evaluation.surface import Surface
 from facewright.evaluation.tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable, tag_groups, yaw_groups
 
@@ -78,7 +78,7 @@ def test_json_and_csv_of_a_report(tmp_path) -> None:
     assert values["summary"][NAMES[1]]["success_rate"] == 0.75
     assert values["failures"][0]["name"] == NAMES[1]
     assert values["per_image"]["s0/img_0"][NAMES[0]]["cd"] == report.scores["s0/img_0"][NAMES[0]]["cd"]
-    assert write_csv(report, tmp_path).read_text("utf-8").count("\n") == 1 + 4 * 3 - 1
+    assert csv_text(report).count("\n") == 1 + 4 * 3 - 1
 
 
 def test_who_is_best_is_told_by_shared_images(tmp_path) -> None:

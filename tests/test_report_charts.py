@@ -63,6 +63,14 @@ def test_every_shared_image_is_a_dot_on_its_side(report: Report) -> None:
     assert (np.array(dots) - middle) / scale == pytest.approx(differences, abs=0.01)
 
 
+def test_without_an_interval_there_is_no_bar(report: Report) -> None:
+    def bars(shown: Report) -> int:
+        return str(difference_svg(shown, "now_median")).count('stroke-width="3"')
+
+    one = tuple(replace(paired, difference_ci95=None) for paired in report.paired)
+    assert (bars(report), bars(replace(report, paired=one))) == (4, 2)  # a tick and a bar of each name; ticks alone
+
+
 def test_equal_scores_and_nothing_shared(report: Report) -> None:
     equal = {key: {name: {"now_median": 1.0} for name in rows} for key, rows in report.scores.items()}
     assert "circle" in str(difference_svg(replace(report, scores=equal), "now_median"))

@@ -12,7 +12,7 @@ from facewright.errors import MeshInvalid
 from facewright.evaluation.report import gallery as report_gallery
 from facewright.evaluation.report import heat_map
 from facewright.evaluation.report.contents import Report
-from facewright.evaluation.report.pictures import case_pictures, encoded, mean_pictures
+from facewright.evaluation.report.pictures import case_pictures, encoded, mean_pictures, picture_work
 from PIL import Image
 
 
@@ -38,7 +38,7 @@ def test_any_beginning_of_the_others_is_spread() -> None:
 
 
 def test_an_image_has_its_photo_and_three_pictures_of_each_scored_name(report: Report) -> None:
-    pictures = case_pictures(report, report.cases[3])
+    pictures = case_pictures(picture_work(report, report.cases[3]))
     assert set(pictures.names) == {"ours", "mean"}
     assert pictures.notes == []
     for part in (pictures.photo, *pictures.names["ours"]):
@@ -54,25 +54,25 @@ def test_an_image_has_its_photo_and_three_pictures_of_each_scored_name(report: R
 def test_a_photo_of_another_size_and_a_truth_that_is_gone_are_said(report: Report) -> None:
     case = report.cases[0]
     cv2.imwrite(str(case.image), np.zeros((64, 80, 3), np.uint8))
-    pictures = case_pictures(report, case)
+    pictures = case_pictures(picture_work(report, case))
     assert pictures.photo is None and pictures.names["ours"].on_photo is None
     assert "80 x 64 pixels" in pictures.notes[0]
 
     def gone() -> None:
         raise MeshInvalid("The mesh of s0 is missing.")
 
-    said = case_pictures(report, replace(case, image=None, truth=gone))
+    said = case_pictures(picture_work(report, replace(case, image=None, truth=gone)))
     assert said.notes == ["The mesh of s0 is missing."] and said.names == {}
 
 
 def test_without_a_camera_there_is_no_picture_on_the_photo(report: Report) -> None:
-    pictures = case_pictures(report, replace(report.cases[0], camera=None))
+    pictures = case_pictures(picture_work(report, replace(report.cases[0], camera=None)))
     assert pictures.photo is not None
     assert pictures.names["ours"].on_photo is None and pictures.names["ours"].front
 
 
 def test_failures_stand_where_the_pictures_would(report: Report) -> None:
-    card = report_gallery.case_card(report, report.cases[3], case_pictures(report, report.cases[3]))
+    card = report_gallery.case_card(report, report.cases[3], case_pictures(picture_work(report, report.cases[3])))
     assert "There is no result: neither &lt;x&gt;.obj" in card
     assert card.count("<img") == 1 + 2 * 3
 
@@ -80,7 +80,7 @@ def test_failures_stand_where_the_pictures_would(report: Report) -> None:
 def test_more_pictures_than_fit_are_left_out_and_counted(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = report_gallery.gallery(report)
     assert whole.count("<article") == 4 and "to keep this page small" not in whole
-    one = case_pictures(report, report.cases[0]).size()
+    one = case_pictures(picture_work(report, report.cases[0])).size()
     monkeypatch.setattr(report_gallery, "MOST_BYTES", int(2.5 * one))
     cut = report_gallery.gallery(report)
     assert cut.count("<article") == 2 and "2 of 4 images are shown" in cut

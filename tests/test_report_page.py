@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from evaluation_report import NAMES, example_report
 from facewright.evaluation.report.contents import Report
-from facewright.evaluation.report.page import page, write_html
+from facewright.evaluation.report.page import page
 
 VOID = {"img", "meta", "br", "input", "link", "col"}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -92,7 +92,7 @@ def test_summary_holds_the_reports_numbers(parsed: Page, report: Report) -> None
     row = next(row for row in parsed.rows if row[0] == "CD, mm\t")
     for cell, name in zip(row[1:], NAMES, strict=True):
         assert cell.split("\t")[0] == f"{report.summary[name].metrics['cd'].mean:.2f}"
-    assert row[1].split("\t")[1] == "× 0.82 (0.71 to 0.94)"
+    assert row[1].split("\t")[1].replace("\N{NO-BREAK SPACE}", " ") == "× 0.82 (0.71 to 0.94)"
 
 
 def test_every_image_has_its_row(parsed: Page, report: Report) -> None:
@@ -116,8 +116,10 @@ def test_failures_are_named(parsed: Page) -> None:
     assert [f"{cell}\t" for cell in ("s1/img_3", NAMES[1], reason)] in parsed.rows
 
 
-def test_same_bytes_twice(report: Report, text: str, tmp_path: Path) -> None:
-    assert write_html(report, tmp_path).read_bytes() == text.encode("utf-8")
+def test_the_same_page_from_two_processes_which_say_how_far_they_are(report: Report, text: str) -> None:
+    shares: list[float] = []
+    assert page(report, 2, shares.append) == text
+    assert shares == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_run_without_any_score_still_has_a_page(report: Report) -> None:

@@ -44,6 +44,22 @@ def test_limits_name_unequal_sets_and_the_datas_note(report: Report) -> None:
     assert not any("Not every name" in sentence for sentence in words.limits(replace(report, summary=equal)))
 
 
+def test_means_over_shared_images_stand_beside_unequal_ones(report: Report) -> None:
+    said = words.shared_text(report, "now_median")
+    ids = [case.id for case in report.cases[:3]]  # the fourth failed for one name
+    mean = sum(report.scores[key]["ours"]["now_median"] for key in ids) / 3
+    assert said is not None and "On the 3 images that all have" in said
+    assert f"ours {mean:.2f}\N{NO-BREAK SPACE}mm" in said
+    alone = replace(report, names=("ours", "mean"))
+    assert words.shared_text(alone, "now_median") is None
+
+
+def test_one_subject_has_no_interval_to_speak_of(report: Report) -> None:
+    assert "the bar its 95 % interval" in words.differences_text(report)
+    one = tuple(replace(paired, difference_ci95=None) for paired in report.paired)
+    assert words.differences_text(replace(report, paired=one)).endswith("The tick is their mean.")
+
+
 def test_every_metric_is_explained() -> None:
     assert set(words.DEFINITIONS) == set(METRICS) - {"region"}
 

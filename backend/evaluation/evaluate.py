@@ -20,6 +20,7 @@ from .pair_store import PairStore
 from .parallel import in_processes
 from .predictions.made_predictions import MEAN, RECONSTRUCTION, PhotoWork, make_predictions, require_baselines
 from .report.contents import TRUTH, Curve, Failure, NameSummary, Pooled, Report
+from .report.files import report_files
 from .run_folder import RunFolder
 from .surface import require_packages
 from .tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable
@@ -27,6 +28,7 @@ from .tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable
 Progress = Callable[[str, float], None]
 CURVE_END_MM = 7.0
 FITTING_SHARE = 0.4  # of the time where predictions are made too
+REPORT_SHARE = 0.05  # of the time: nearly all of it for the pictures
 POOLS = {"now": "distance", "metrical": "metrical_distance"}
 
 
@@ -108,9 +110,12 @@ def evaluate(request: EvaluateRequest, progress: Progress = lambda stage, fracti
     run.open(request.resume, request.overwrite)
     known = _make(request, made, cases, run, progress)
     found = _score(request, settings, cases, names, known, run, progress)
-    progress("report", 1.0)
+    measured = 1.0 - REPORT_SHARE
+    progress("report", measured)
     report = _report(request, settings, data, cases, names, found, run)
-    run.write(report)
+    run.write(
+        report_files(report, request.jobs, lambda share: progress("pictures", measured + REPORT_SHARE * share))
+    )
     if not report.scores:
         first = report.failures[0].reason if report.failures else ""
         raise NothingScored(f"No prediction could be scored; see {run.folder}. The first reason: {first}")
@@ -195,7 +200,7 @@ def _score(
     begin = FITTING_SHARE if known else 0.0
     for index, scores in in_processes(score_case, work, request.jobs):
         found[index] = scores
-        progress("measuring", begin + (1.0 - begin) * len(found) / len(work))
+        progress("measuring", begin + (1.0 - REPORT_SHARE - begin) * len(found) / len(work))
     return [found[index] for index in range(len(cases))]
 
 

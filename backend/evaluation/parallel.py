@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from typing import TypeVar
 
 from ..errors import FaceError
@@ -23,7 +24,7 @@ ONE_THREAD = (
 
 def in_processes(
     work: Callable[[Item], Result], items: Sequence[Item], jobs: int
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """(index, result) of every item, in the order in which they are done.
 
     Parameters
@@ -49,10 +50,22 @@ def in_processes(
             yield futures[future], future.result()
     except BrokenProcessPool as error:
         raise FaceError(
-            "A process that measured images was ended, perhaps for lack of memory: use fewer --jobs, and --resume."
+            "A process that worked on images was ended, perhaps for lack of memory: use fewer --jobs, and --resume."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_order(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Generator[Result, None, None]:
+    """Results of ``in_processes`` in the order of the items; once it is closed, nothing more is begun."""
+    waiting: dict[int, Result] = {}
+    following = 0
+    with closing(in_processes(work, items, jobs)) as done:
+        for index, result in done:
+            waiting[index] = result
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,13 @@ from .. import __version__
 from ..errors import OutputUnwritable
 from ..head.output_folder import unwritable
 from .predictions.files import write_whole
-from .report.contents import Report, file_stem
-from .report.files import write_csv, write_json
-from .report.markdown import write_markdown
-from .report.page import write_html
+from .report.contents import file_stem
 
 MARK = "evaluation.json"
 FORMAT = "facewright evaluation"
 PAIRS = "pairs"
 PREDICTIONS = "predictions"
 PARTIAL = ".report-"
-WRITERS = (write_json, write_csv, write_markdown, write_html)
 
 
 class RunFolder:
@@ -54,13 +51,14 @@ class RunFolder:
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
-    def write(self, report: Report) -> None:
-        """Write the report's files: all are made first, then each takes its name. Raises OutputUnwritable."""
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write texts by file name: all are written first, then each takes its name. Raises OutputUnwritable."""
         try:
-            with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self.folder) as name:
-                made = [write(report, Path(name)) for write in WRITERS]
-                for path in made:
-                    path.replace(self.folder / path.name)
+            with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self.folder) as partial:
+                for name, text in files.items():
+                    (Path(partial) / name).write_text(text, encoding="utf-8", newline="\n")
+                for name in files:
+                    (Path(partial) / name).replace(self.folder / name)
         except OSError as error:
             raise unwritable(self.folder, error) from error
 

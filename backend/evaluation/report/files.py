@@ -1,4 +1,4 @@
-"""The report as JSON and as CSV."""
+"""The report's files: JSON and CSV are made here, Markdown and the page by their modules."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ import csv
 import dataclasses
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 from .contents import Report
+from .markdown import markdown
+from .page import Progress, page
 
-JSON_NAME = "report.json"
-CSV_NAME = "report.csv"
 DECIMALS = 6  # a nanometre: below what any protocol resolves, and what differs between processors
 
 
-def write_json(report: Report, folder: Path) -> Path:
-    """Write report.json. Raises OSError."""
-    path = folder / JSON_NAME
-    content = json.dumps(report_values(report), indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(content + "\n", encoding="utf-8", newline="\n")
-    return path
+def report_files(report: Report, jobs: int, progress: Progress) -> dict[str, str]:
+    """File name -> content of every file; the same report and pair files give the same, whatever ``jobs`` says.
+
+    Parameters
+    ----------
+    jobs, progress : see ``page``, which takes nearly all of the time
+    """
+    return {
+        "report.json": json_text(report),
+        "report.csv": csv_text(report),
+        "report.md": markdown(report),
+        "report.html": page(report, jobs, progress),
+    }
+
+
+def json_text(report: Report) -> str:
+    """The report as JSON."""
+    return json.dumps(report_values(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def report_values(report: Report) -> dict[str, Any]:
@@ -47,10 +58,10 @@ def report_values(report: Report) -> dict[str, Any]:
     return rounded
 
 
-def write_csv(report: Report, folder: Path) -> Path:
-    """Write report.csv: a row per image and name, what is known about the image, a column per metric.
+def csv_text(report: Report) -> str:
+    """A row per image and name: what is known about the image, then a column per metric.
 
-    Cells that a spreadsheet would take for a formula are quoted by an apostrophe. Raises OSError.
+    Cells that a spreadsheet would take for a formula are quoted by an apostrophe.
     """
     metrics = report.metrics()
     tags = list(dict.fromkeys(tag for case in report.cases for tag in case.tags))
@@ -67,9 +78,7 @@ def write_csv(report: Report, folder: Path) -> Path:
             known = [_no_formula(case.tags.get(tag, "")) for tag in tags]
             values = [round(scores[metric], DECIMALS) if metric in scores else "" for metric in metrics]
             writer.writerow([*words, yaw, *known, _no_formula(name), *values])
-    path = folder / CSV_NAME
-    path.write_text(out.getvalue(), encoding="utf-8", newline="\n")
-    return path
+    return out.getvalue()
 
 
 def _summary(report: Report, name: str) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 
 from ..case import Case
+from ..parallel import in_order
 from . import heat_map
 from . import number_format as numbers
 from .contents import Report, metric_of
 from .markup import Markup, element, joined
-from .pictures import CasePictures, PairPictures, case_pictures, data_uri
+from .pictures import CasePictures, PairPictures, case_pictures, data_uri, picture_work
 from .wording import counted
 
 EXTREMES = 4
@@ -55,20 +58,13 @@ def spread_order(count: int) -> list[int]:
     return [int(index) for index in np.argsort(keys, kind="stable")]
 
 
-def gallery(report: Report) -> Markup:
-    """Both ends of the ranking open, the others folded."""
+def gallery(report: Report, jobs: int = 1, progress: Callable[[float], None] = lambda share: None) -> Markup:
+    """Both ends of the ranking open, the others folded; drawn by ``jobs`` processes."""
     choice = chosen(report)
     cases = {case.id: case for case in report.cases}
     metric, name = numbers.headline(report), ranking_name(report)
     queue = [*choice.worst, *choice.best, *(choice.others[k] for k in spread_order(len(choice.others)))]
-    drawn: dict[str, Markup] = {}
-    left = MOST_BYTES
-    for case_id in queue:
-        pictures = case_pictures(report, cases[case_id])
-        left -= pictures.size()
-        if left < 0:
-            break
-        drawn[case_id] = case_card(report, cases[case_id], pictures)
+    drawn = _cards(report, [cases[case_id] for case_id in queue], jobs, progress)
     parts = []
     if metric is not None and name is not None and choice.worst:
         by = f"for {name}, by {metric_of(metric).title}"
@@ -85,6 +81,22 @@ def gallery(report: Report) -> Markup:
         )
         parts.append(element("p", said, class_="note"))
     return joined(*parts)
+
+
+def _cards(
+    report: Report, queue: Sequence[Case], jobs: int, progress: Callable[[float], None]
+) -> dict[str, Markup]:
+    """Id -> card of the queue's first images, as many as the page may hold."""
+    drawn: dict[str, Markup] = {}
+    left = MOST_BYTES
+    with closing(in_order(case_pictures, [picture_work(report, case) for case in queue], jobs)) as made:
+        for number, (case, pictures) in enumerate(zip(queue, made), 1):
+            left -= pictures.size()
+            if left < 0:
+                break
+            drawn[case.id] = case_card(report, case, pictures)
+            progress(number / len(queue))
+    return drawn
 
 
 def case_card(report: Report, case: Case, pictures: CasePictures) -> Markup:

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from . import number_format as numbers
 from . import wording as words
 from .contents import Paired, Report, TableCell, metric_of
 
-FILE_NAME = "report.md"
 ABSENT = "–"
-
-
-def write_markdown(report: Report, folder: Path) -> Path:
-    """Write ``folder/report.md``; the same report gives the same bytes.
-
-    Returns
-    -------
-    The file's path. OSError is the caller's.
-    """
-    path = folder / FILE_NAME
-    path.write_text(markdown(report), encoding="utf-8", newline="\n")
-    return path
 
 
 def markdown(report: Report) -> str:
@@ -76,10 +62,13 @@ def _summary(report: Report) -> list[str]:
             rows.append([f"{group.title}: {row.title.lower()}", *_emphasised(cells, marks)])
     scored = [f"{report.summary[name].scored} of {report.summary[name].images}" for name in report.names]
     rows.append(["Images scored", *scored])
+    headline = numbers.headline(report)
+    on_shared = words.shared_text(report, headline) if headline else None
     return [
         "## Summary",
         "Means over images; the best of each row in bold. \"Pooled\" takes the points of all images together, as "
         "NoW reports them.",
+        *([plain(on_shared)] if on_shared else []),
         _table(["Metric", *map(plain, report.names)], rows),
     ]  # fmt: skip
 

@@ -19,6 +19,7 @@ REGION = "region"
 
 NOT_RANKED = frozenset({"depth_shift_mm"})
 MINUS = "\N{MINUS SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 TABLE_TITLES = {
     "yaw": "By turn of the head (yaw)",
@@ -60,7 +61,7 @@ def value_text(metric: str, value: float) -> str:
 def with_unit(metric: str, value: float) -> str:
     """A value with its unit: "1.47 mm", "9.4°", "0.951"."""
     unit = metric_of(metric).unit
-    gap = "" if unit in ("", "°") else "\N{NO-BREAK SPACE}"
+    gap = "" if unit in ("", "°") else NO_BREAK
     return f"{value_text(metric, value)}{gap}{unit}"
 
 
@@ -123,6 +124,11 @@ def headline(report: Report) -> str | None:
     """The metric that ranks images and names; None where nothing could be scored."""
     present = report.metrics()
     return next((metric for metric in HEADLINES if metric in present), present[0] if present else None)
+
+
+def headlines(report: Report) -> tuple[str, ...]:
+    """All of HEADLINES that were measured."""
+    return tuple(metric for metric in HEADLINES if metric in report.metrics())
 
 
 def key_metrics(report: Report) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 
 from . import heat_map
 from . import number_format as numbers
@@ -27,7 +27,7 @@ from .tables import (
     table,
 )
 
-FILE_NAME = "report.html"
+Progress = Callable[[float], None]
 CURVE_TITLES = {
     "now": "Distances after NoW's alignment, with scale",
     "metrical": "Distances after metrical alignment, without scale",
@@ -35,23 +35,17 @@ CURVE_TITLES = {
 SHARES_MM = (1.0, 2.0, 3.0)
 
 
-def write_html(report: Report, folder: Path) -> Path:
-    """Write ``folder/report.html``; the same report and pair files give the same bytes.
+def page(report: Report, jobs: int = 1, progress: Progress = lambda share: None) -> str:
+    """The whole page; the same report and pair files give the same, whatever ``jobs`` says.
 
     Photographs and true surfaces are read again for the pictures: about 0.3 s an image.
 
-    Returns
-    -------
-    The file's path. OSError is the caller's.
+    Parameters
+    ----------
+    jobs : processes that draw
+    progress : called with the share (0 to 1) of the pictures that are drawn
     """
-    path = folder / FILE_NAME
-    path.write_text(page(report), encoding="utf-8", newline="\n")
-    return path
-
-
-def page(report: Report) -> str:
-    """The whole page."""
-    sections = _sections(report)
+    sections = _sections(report, gallery(report, jobs, progress))
     links = [element("a", title, href=f"#{key}") for key, title, _ in sections]
     bodies = [element("section", element("h2", title), body, id=key) for key, title, body in sections]
     head = element(
@@ -87,14 +81,14 @@ def _header(report: Report, navigation: Markup) -> Markup:
     )
 
 
-def _sections(report: Report) -> list[tuple[str, str, Markup]]:
+def _sections(report: Report, pictures: Markup) -> list[tuple[str, str, Markup]]:
     """(id, title, content) of what there is to show, in the page's order."""
     found = [
         ("summary", "Summary", _summary(report)),
         ("distributions", "Distributions", _distributions(report)),
         ("groups", "By group", _groups(report)),
         ("where", "Where the error lies", _mean_maps(report)),
-        ("images", "Images", _images(report)),
+        ("images", "Images", _images(report, pictures)),
         ("failures", "Failures", _failures(report)),
         ("limits", "What the numbers do not show", _limits(report)),
         ("settings", "Settings", _settings(report)),
@@ -113,8 +107,11 @@ def _summary(report: Report) -> Markup:
         for metric, meaning in words.DEFINITIONS.items()
         if metric in report.metrics()
     ]
+    metric = numbers.headline(report)
+    shared = words.shared_text(report, metric) if metric else None
     return joined(
         element("p", said, class_="soft"),
+        element("p", shared) if shared else Markup(),
         summary_table(report),
         element("details", element("summary", "What the metrics mean"), element("dl", *meanings)),
     )
@@ -130,16 +127,21 @@ def _distributions(report: Report) -> Markup:
     if figures:
         said = "Share of all points of all true surfaces that lie nearer to the mesh than a distance."
         parts += [element("p", said, class_="soft"), element("div", *figures, class_="charts")]
-    metric = numbers.headline(report)
-    differences = difference_svg(report, metric) if metric else None
-    if metric and differences:
-        title = f"{metric_of(metric).title}, image by image"
-        said = (
-            f"A dot is an image: its difference to {words.reference_text(report)}. "
-            "The bar is the 95 % interval of their mean."
-        )
-        parts += [element("h3", title), element("p", said, class_="soft"), differences]
-    return joined(*parts)
+    return joined(*parts, _differences(report))
+
+
+def _differences(report: Report) -> Markup:
+    """Image by image, in the two metrics that say most."""
+    figures = []
+    for metric in numbers.headlines(report)[:2]:
+        chart = difference_svg(report, metric)
+        if chart is not None:
+            caption = element("figcaption", f"{metric_of(metric).title}, image by image")
+            figures.append(element("figure", caption, chart))
+    if not figures:
+        return Markup()
+    said = element("p", words.differences_text(report), class_="soft gap")
+    return joined(said, element("div", *figures, class_="charts"))
 
 
 def _share_table(report: Report, kind: str) -> Markup:
@@ -151,7 +153,7 @@ def _share_table(report: Report, kind: str) -> Markup:
             shares = [share_within(report.curves[kind][name], distance) for distance in SHARES_MM]
             cells = [number_cell(numbers.percent_text(share)) for share in shares]
             rows.append(element("tr", row_head(name), *cells))
-    return table(head, [element("tbody", *rows)], "Shares of points within distances")
+    return table(head, rows, "Shares of points within distances")
 
 
 def _groups(report: Report) -> Markup:
@@ -189,7 +191,7 @@ def _mean_maps(report: Report) -> Markup:
     return joined(element("p", said, class_="soft"), element("div", *figures, class_="means"), _scale_note())
 
 
-def _images(report: Report) -> Markup:
+def _images(report: Report, pictures: Markup) -> Markup:
     metric = numbers.headline(report)
     if metric is None:
         return Markup()
@@ -202,7 +204,7 @@ def _images(report: Report) -> Markup:
         element("summary", f"{metric_of(metric).title} of every image"),
         image_table(report),
     )
-    return joined(element("p", said, class_="soft"), scale_bar("image"), gallery(report), every)
+    return joined(element("p", said, class_="soft"), scale_bar("image"), pictures, every)
 
 
 def _failures(report: Report) -> Markup:

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -59,15 +60,29 @@ def data_uri(webp: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(webp).decode('ascii')}"
 
 
-def case_pictures(report: Report, case: Case) -> CasePictures:
+class PictureWork(NamedTuple):
+    """What the pictures of one image are drawn from: ``pairs`` are the files of the names that were scored."""
+
+    case: Case
+    pairs: dict[str, Path]
+
+
+def picture_work(report: Report, case: Case) -> PictureWork:
+    """What ``case_pictures`` takes, of one image of a report; small enough to be sent to a process."""
+    scored = report.scores.get(case.id, {})
+    return PictureWork(case, {name: report.pair_file(name, case.id) for name in report.names if name in scored})
+
+
+def case_pictures(work: PictureWork) -> CasePictures:
     """Draw one image: everything that can be drawn of it.
 
     A name's distances come from its pair file; a name that was not scored, or whose protocols measured no points,
     has no heat map.
     """
     result = CasePictures()
+    case = work.case
     photo = _photo(case, result)
-    measured = {name: found for name in report.names if (found := _distances(report, name, case.id)) is not None}
+    measured = {name: found for name, file in work.pairs.items() if (found := _distances(file)) is not None}
     if not measured:
         if photo is not None:
             result.photo = encoded(_thumbnail(photo))
@@ -131,10 +146,8 @@ def _thumbnail(photo: Bytes) -> Bytes:
     return np.asarray(image, np.uint8)
 
 
-def _distances(report: Report, name: str, case_id: str) -> _Measured | None:
-    if name not in report.scores.get(case_id, {}):
-        return None
-    with np.load(report.pair_file(name, case_id), allow_pickle=False) as arrays:
+def _distances(pair_file: Path) -> _Measured | None:
+    with np.load(pair_file, allow_pickle=False) as arrays:
         if "points" not in arrays or "distance" not in arrays:
             return None
         return _Measured(arrays["points"], arrays["distance"])

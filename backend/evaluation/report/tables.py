@@ -8,16 +8,21 @@ from ..case import Case
 from . import number_format as numbers
 from .contents import Paired, Report, TableCell
 from .markup import Markup, element, joined
+from .wording import counted
 
 ABSENT = "–"
+MOST_BESIDE = 5  # names: with more, a table needs the whole width
 
 
-def table(head: Iterable[Markup], bodies: Iterable[Markup], label: str, sortable: bool = False) -> Markup:
-    """A table that scrolls sideways where it is wider than the page; ``bodies`` are ``tbody`` elements."""
+def table(
+    head: Iterable[Markup], rows: Iterable[Markup], label: str, sortable: bool = False, caption: str = ""
+) -> Markup:
+    """A table that scrolls sideways where it is wider than its place."""
     inside = element(
         "table",
+        caption,
         element("thead", element("tr", *head)),
-        *bodies,
+        element("tbody", *rows),
         class_="sortable" if sortable else None,
     )
     return element("div", inside, class_="wide", role="region", tabindex="0", aria_label=label)
@@ -28,9 +33,18 @@ def column(title: str, is_number: bool = True) -> Markup:
     return element("th", title, scope="col", class_="number" if is_number else None)
 
 
-def row_head(title: str) -> Markup:
+def row_head(*title: str) -> Markup:
     """A head of a row."""
-    return element("th", title, scope="row")
+    return element("th", *title, scope="row")
+
+
+def side_by_side(report: Report, tables: Sequence[Markup], kind: str) -> Markup:
+    """Tables with a column per name beside each other where the page is wide enough for two.
+
+    ``kind``: "tables", row by row, or "columns", balanced.
+    """
+    many = " many" if len(report.names) > MOST_BESIDE else ""
+    return element("div", *tables, class_=kind + many, style=f"--names: {len(report.names)}")
 
 
 def number_cell(*content: str, value: float | None = None) -> Markup:
@@ -40,27 +54,24 @@ def number_cell(*content: str, value: float | None = None) -> Markup:
 
 
 def summary_table(report: Report) -> Markup:
-    """Metrics as rows, names as columns; under each mean the ratio to the reference with its interval."""
-    bodies = []
+    """A table per protocol: metrics as rows, names as columns; under each mean the ratio to the reference."""
+    head = [column("Metric", False), *map(column, report.names)]
+    tables = []
     for group in numbers.summary_groups(report):
-        head = element("th", group.title, element("span", group.source), scope="rowgroup",
-                       colspan=1 + len(report.names))  # fmt: skip
-        rows = [element("tr", head, class_="group")]
-        rows.extend(_metric_row(report, metric) for metric in group.metrics)
+        rows = [_metric_row(report, metric) for metric in group.metrics]
         for row in numbers.pooled_rows(report, group.pooled):
             marks = numbers.best_pooled(report, row)
             rows.append(element("tr", row_head(row.title), *_value_cells(row.metric, row.values, marks)))
-        bodies.append(element("tbody", *rows))
+        caption = element("caption", group.title, element("span", group.source))
+        tables.append(table(head, rows, group.title, caption=caption))
     scored = [
         number_cell(f"{report.summary[name].scored} of {report.summary[name].images}",
                     element("small", numbers.percent_text(report.summary[name].success_rate)))
         for name in report.names
     ]  # fmt: skip
-    success = element("th", "Success", scope="rowgroup", colspan=1 + len(report.names))
-    bodies.append(
-        element("tbody", element("tr", success, class_="group"), element("tr", row_head("Images scored"), *scored))
-    )
-    return table([column("Metric", False), *map(column, report.names)], bodies, "Summary")
+    success = element("tr", row_head("Images scored"), *scored)
+    tables.append(table(head, [success], "Success", caption=element("caption", "Success")))
+    return side_by_side(report, tables, "columns")
 
 
 def _metric_row(report: Report, metric: str) -> Markup:
@@ -83,10 +94,16 @@ def _value(metric: str, mean: float, is_best: bool) -> Markup:
 def _ratio(paired: Paired | None) -> Markup:
     if paired is None or paired.ratio is None or paired.metric in numbers.NOT_RANKED:
         return Markup()
-    said = f"× {numbers.ratio_text(paired.ratio)}"
+    interval = None
     if paired.ratio_ci95 is not None:
-        said += f" ({numbers.interval_text(*map(numbers.ratio_text, paired.ratio_ci95))})"
-    return element("small", said)
+        interval = numbers.interval_text(*map(numbers.ratio_text, paired.ratio_ci95))
+    return _compared(f"× {numbers.ratio_text(paired.ratio)}", interval)
+
+
+def _compared(said: str, interval: str | None) -> Markup:
+    """A comparison with its interval in small print; a narrow column breaks it between the two."""
+    parts = [said] if interval is None else [said, f"({interval})"]
+    return element("small", " ".join(part.replace(" ", numbers.NO_BREAK) for part in parts))
 
 
 def _value_cells(metric: str, values: Sequence[float | None], marks: Sequence[bool]) -> list[Markup]:
@@ -104,8 +121,10 @@ def group_section(report: Report, key: str, cells: Sequence[TableCell]) -> Marku
     heading = element("h3", numbers.table_title(key))
     if not parts:
         return Markup()
-    more = element("details", element("summary", "Further metrics"), *parts[2:]) if parts[2:] else Markup()
-    return joined(heading, *parts[:2], more)
+    more = Markup()
+    if parts[2:]:
+        more = element("details", element("summary", "Further metrics"), side_by_side(report, parts[2:], "tables"))
+    return joined(heading, side_by_side(report, parts[:2], "tables"), more)
 
 
 def _group_table(report: Report, group: numbers.GroupTable) -> Markup:
@@ -116,9 +135,9 @@ def _group_table(report: Report, group: numbers.GroupTable) -> Markup:
         marks = numbers.best_cells(group.metric, found)
         count = max(cell.count for cell in found if cell is not None)
         cells = [_group_cell(cell, mark) for cell, mark in zip(found, marks, strict=True)]
-        rows.append(element("tr", row_head(label), number_cell(str(count)), *cells))
-    head = [column(title, False), column("images"), *map(column, report.names)]
-    return table(head, [element("tbody", *rows)], title)
+        images = element("small", counted(count, "image"))
+        rows.append(element("tr", row_head(label, images), *cells))
+    return table([column(title, False), *map(column, report.names)], rows, title)
 
 
 def _group_cell(cell: TableCell | None, is_best: bool) -> Markup:
@@ -126,10 +145,10 @@ def _group_cell(cell: TableCell | None, is_best: bool) -> Markup:
         return number_cell(ABSENT)
     under = Markup()
     if cell.paired is not None:
-        said = numbers.difference_text(cell.metric, cell.paired.difference)
+        interval = None
         if cell.paired.difference_ci95 is not None:
-            said += f" ({numbers.difference_interval(cell.metric, cell.paired.difference_ci95)})"
-        under = element("small", said)
+            interval = numbers.difference_interval(cell.metric, cell.paired.difference_ci95)
+        under = _compared(numbers.difference_text(cell.metric, cell.paired.difference), interval)
     return number_cell(_value(cell.metric, cell.mean, is_best), under)
 
 
@@ -144,7 +163,7 @@ def image_table(report: Report) -> Markup:
     head += [column("yaw (°)")] if has_yaw else []
     head += [column(tag.replace("_", " "), False) for tag in tags] + [column(name) for name in report.names]
     rows = [_image_row(report, case, metric, tags, has_yaw) for case in report.cases]
-    return table(head, [element("tbody", *rows)], f"{numbers.metric_title(metric)} of every image", sortable=True)
+    return table(head, rows, f"{numbers.metric_title(metric)} of every image", sortable=True)
 
 
 def _image_row(report: Report, case: Case, metric: str, tags: Sequence[str], has_yaw: bool) -> Markup:
@@ -165,4 +184,4 @@ def failure_table(report: Report) -> Markup:
         for failure in report.failures
     ]
     head = [column(title, False) for title in ("image", "name", "reason")]
-    return table(head, [element("tbody", *rows)], "Failures", sortable=True)
+    return table(head, rows, "Failures", sortable=True)

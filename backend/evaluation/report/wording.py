@@ -74,6 +74,28 @@ def _count(report: Report, name: str, metric: str) -> int:
     return summary.count if summary else 0
 
 
+def differences_text(report: Report) -> str:
+    """How to read the charts of every image's difference; one subject alone gives no interval."""
+    has_interval = any(paired.difference_ci95 is not None for paired in report.paired)
+    mean = "The tick is their mean" + (", the bar its 95 % interval." if has_interval else ".")
+    return f"A dot is an image: its difference to {reference_text(report)}. {mean}"
+
+
+def shared_text(report: Report, metric: str) -> str | None:
+    """Every name's mean over the images that all have, in a sentence; None where all have the same images."""
+    scored = [report.values(name, metric) for name in report.names]
+    counts = {len(values) for values in scored if values}
+    means = report.shared_means(metric)
+    if len(counts) < 2 or not means:
+        return None
+    shared = len(set.intersection(*(set(values) for values in scored if values)))
+    said = ", ".join(f"{name} {with_unit(metric, mean)}" for name, mean in means.items())
+    return (
+        f"Not every name was scored on every image. On the {counted(shared, 'image')} that all have, "
+        f"{metric_of(metric).title}: {said}."
+    )
+
+
 def relative_text(ratio: float, interval: Interval | None, reference: str) -> str:
     """A ratio of means in words: "18 % less than the mean face (95 % interval 6 to 29 %)"."""
     if interval is None:
