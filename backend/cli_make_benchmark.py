@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .cli_reconstruct import non_negative_int, positive_int
 from .cli_terminal import Terminal
 from .errors import FaceError
 
@@ -21,8 +22,19 @@ a mesh "anna.obj" or "anna.ply" (millimetres, x to the left of the person, y up,
 "anna.json": {"landmarks": {"right_eye_outer": [x, y, z], "right_eye_inner": ..., "left_eye_inner": ...,
 "left_eye_outer": ..., "nose_bottom": ..., "mouth_right": ..., "mouth_left": ...}}; where it has UVs, "anna.png" or
 "anna.jpg" is its texture.
-run again with the same options, it goes on where it was stopped.
+Run again with the same options, it goes on where it was stopped.
+
+On stdout one JSON line: {"output": DIR, "cases": N, "rendered": N, "seconds_per_case": ..., "note": ...};
+seconds_per_case is null where nothing was missing.
 """
+
+
+def benchmark_size(text: str) -> int:
+    """Pixels a side from 64 to 2048, as ``plan.SIZES`` has it, for argparse."""
+    value = int(text)
+    if not 64 <= value <= 2048:
+        raise argparse.ArgumentTypeError(f"{text} is not between 64 and 2048")
+    return value
 
 
 def add_make_benchmark(verbs: Any) -> None:
@@ -43,7 +55,7 @@ def add_make_benchmark(verbs: Any) -> None:
         "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make, or to complete"
     )
     verb.add_argument(
-        "--heads", type=int, default=20, metavar="N", help="how many people (default: 20; of meshes, all)"
+        "--heads", type=positive_int, default=20, metavar="N", help="how many people (default: 20; of meshes, all)"
     )
     verb.add_argument(
         "--views",
@@ -53,16 +65,22 @@ def add_make_benchmark(verbs: Any) -> None:
     )
     verb.add_argument(
         "--portraits",
-        type=int,
+        type=positive_int,
         default=4,
         metavar="N",
         help="pictures of each head with --views portrait (default: 4)",
     )
-    verb.add_argument("--size", type=int, default=256, metavar="PX", help="of the square pictures (default: 256)")
-    verb.add_argument("--samples", type=int, default=16, metavar="N", help="of Cycles per pixel (default: 16)")
+    verb.add_argument(
+        "--size", type=benchmark_size, default=256, metavar="PX", help="of the square pictures (default: 256)"
+    )
+    verb.add_argument(
+        "--samples", type=positive_int, default=16, metavar="N", help="of Cycles per pixel (default: 16)"
+    )
     verb.add_argument("--detail", action="store_true", help="wrinkles and pores as geometry (built-in model only)")
-    verb.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    verb.add_argument("--threads", type=int, default=0, metavar="N", help="of Cycles (default: all)")
+    verb.add_argument(
+        "--seed", type=non_negative_int, default=0, metavar="N", help="of everything random (default: 0)"
+    )
+    verb.add_argument("--threads", type=non_negative_int, default=0, metavar="N", help="of Cycles (default: all)")
     verb.set_defaults(run=run_make_benchmark)
 
 
@@ -76,17 +94,11 @@ def run_make_benchmark(options: argparse.Namespace, terminal: Terminal) -> None:
     from .face_model.load import load_face_model
     from .head.blender_export import require_blender
 
-    if options.threads < 0 or options.seed < 0:
-        raise FaceError("--threads and --seed take numbers from 0.")
     if options.meshes is not None and options.detail:
         raise FaceError("--detail is for heads of the built-in face model; meshes bring their own.")
-    try:
-        settings = BenchmarkSettings(
-            options.heads, options.size, options.seed, options.views, options.portraits, options.samples,
-            options.detail,
-        )  # fmt: skip
-    except ValueError as error:
-        raise FaceError(f"This benchmark cannot be made: {error}.") from error
+    settings = BenchmarkSettings(
+        options.heads, options.size, options.seed, options.views, options.portraits, options.samples, options.detail
+    )
     require_packages()
     require_blender()
     terminal.progress("opening", 0.0)

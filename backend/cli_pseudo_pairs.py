@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .cli_reconstruct import positive_int
+from .cli_reconstruct import non_negative_int, positive_int
 from .cli_terminal import Terminal
 
 EXAMPLES = """\
@@ -19,7 +19,8 @@ examples:
 Every photo is fitted; the fitted head, changed a little, is drawn with another skin in the photo's light, and
 blended into the photo. DIR/<photo>_<n>/ holds image.png, gt.npz (the mesh in the camera's frame), camera.json,
 landmarks.json, meta.json, mask.png, render.png and source.png; "facewright evaluate --data DIR" reads it. The
-pictures are as free as the photos that they are made of.
+pictures are as free as the photos that they are made of. With --resume, a larger --per-photo or further photos add
+pairs to those that are there; all other options must be the same.
 
 On stdout one JSON line: {"folder": DIR, "pairs": [...], "kept": N, "failures": [{"photo", "reason"}]}.
 """
@@ -73,8 +74,10 @@ def add_make_pseudo_pairs(verbs: Any) -> None:
     verb.add_argument(
         "--size", type=picture_size, default=512, metavar="PX", help="of the pictures, pixels a side (default: 512)"
     )
-    verb.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    verb.add_argument("--resume", action="store_true", help="go on where an earlier run was stopped")
+    verb.add_argument(
+        "--seed", type=non_negative_int, default=0, metavar="N", help="of everything random (default: 0)"
+    )
+    verb.add_argument("--resume", action="store_true", help="go on with DIR: what is missing is made")
     verb.set_defaults(run=run)
 
 

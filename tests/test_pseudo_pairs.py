@@ -130,10 +130,19 @@ def test_same_bytes_and_going_on(run: Run, tmp_path: Path) -> None:
     resumed = make_pairs([run.bundle], tmp_path / "pairs", ["own", "drawn"], one, resume=True)
     assert (resumed.kept, resumed.pairs) == (1, again.pairs)
     assert (tmp_path / "pairs/collins_0/meta.json").stat().st_mtime_ns == stamp
+    more = make_pairs([run.bundle], tmp_path / "pairs", ["own", "drawn"], SETTINGS, resume=True)
+    assert (more.kept, more.pairs) == (1, run.made.pairs)
+    for path in sorted(run.folder.rglob("*.*")):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "pairs" / path.relative_to(run.folder)).read_bytes(), path.name
     with pytest.raises(OutputUnwritable, match="--resume"):
         make_pairs([run.bundle], tmp_path / "pairs", ["own", "drawn"], one)
     with pytest.raises(OutputUnwritable, match="these settings"):
         make_pairs([run.bundle], tmp_path / "pairs", ["own"], one, resume=True)
+    record = tmp_path / "pairs" / "benchmark.json"
+    record.write_text(json.dumps({**json.loads(record.read_text("utf-8")), "versions": {}}), encoding="utf-8")
+    with pytest.raises(OutputUnwritable, match="other versions"):
+        make_pairs([run.bundle], tmp_path / "pairs", ["own", "drawn"], one, resume=True)
 
 
 def test_what_cannot_be_made(run: Run, tmp_path: Path) -> None:
@@ -141,6 +150,10 @@ def test_what_cannot_be_made(run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(backdrop), np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(DataSetInvalid, match=r"Not one pair.*no face"):
         make_pairs([backdrop], tmp_path / "pairs", ["own"], SETTINGS)
+    with pytest.raises(BundleInvalid, match="no skin nothing: choose own, drawn or"):
+        make_pairs([run.bundle], tmp_path / "other", ["nothing"], SETTINGS)
+    with pytest.raises(OutputUnwritable, match="is a file"):
+        make_pairs([run.bundle], backdrop, ["own"], SETTINGS)
     with pytest.raises(BundleInvalid, match="not a head bundle"):
         make_pairs([run.bundle], tmp_path / "other", [str(tmp_path)], SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["backdrop.png"]

@@ -122,7 +122,7 @@ def mean_normal_error(first: Array, second: Array) -> float:
     """The benchmark's Mean Normal Error of unit normals (N, 3) and (N, 3) in the head frame, radians.
 
     Its code maps each normal n to (n + 1) / |n + 1|, as if it were a colour, before the angle is taken. That makes
-    small differences smaller by a factor that depends on the direction (about 2.7 where the face looks, z) and the
+    small differences smaller by a factor that depends on the direction (2.4 to 3 where the face looks, z) and the
     error dependent on the axes. Published numbers need it; ``mean_normal_angle`` is what the name promises.
     """
     coloured = [normals + 1.0 for normals in (first, second)]

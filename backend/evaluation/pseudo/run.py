@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataSetInvalid, FaceError, NoFaceFound, OutputUnwritable, TopologyMismatch
+from ...errors import BundleInvalid, DataSetInvalid, FaceError, NoFaceFound, OutputUnwritable, TopologyMismatch
 from ...face_model.base import FaceModel
 from ...face_model.load import load_face_model
 from ...head.output_folder import unwritable, whole_folder
@@ -37,6 +37,7 @@ NOTE = (
     "Photographs whose faces were replaced by renders of Facewright's own fitted and changed heads: geometry is "
     "exact, but the heads are of the same family as Facewright's face model, which flatters it."
 )
+REPEATABLE = "The same photos and settings give the same bytes with these versions; with others they may differ."
 
 
 class PairsMade(NamedTuple):
@@ -64,12 +65,13 @@ def make_pairs(
     output : the folder to make
     skins : of SKINS, or folders of head bundles; the n-th pair of a photo takes the n-th, from the start again
     settings : PairSettings
-    resume : go on with ``output`` where an earlier run with the same settings left off
+    resume : go on with ``output`` where an earlier run left off; more pairs or photos are added, all else must be
+        the same
     progress : told which photo is worked on, and the share that is done
 
     Raises
     ------
-    OutputUnwritable : the folder exists, or holds pairs of other settings
+    OutputUnwritable : the folder exists, or holds pairs of other settings or versions
     BundleInvalid, FaceError : a skin cannot be read
     DataSetInvalid : not one pair could be made
     """
@@ -158,6 +160,8 @@ class _Workshop:
         self._own: tuple[str, RelativeSkin] | None = None
 
     def _skin_of(self, bundle: Path) -> RelativeSkin:
+        if not bundle.is_dir():
+            raise BundleInvalid(f"There is no skin {bundle}: choose {OWN}, {DRAWN} or the folders of head bundles.")
         head = photo_head(bundle, self.detector)
         if not np.array_equal(head.bundle.topology.quads, self.model.topology.quads):
             raise TopologyMismatch(f"The skin of {bundle} belongs to another face model than the built-in one.")
@@ -190,19 +194,25 @@ def _names(photos: Sequence[Path]) -> list[str]:
 
 
 def _about(skins: Sequence[str], settings: PairSettings) -> dict[str, Any]:
-    """benchmark.json."""
+    """benchmark.json: what every pair was made with. How many there are is no part of it, so that more can come."""
     made_with = {**settings_entry(settings), "skins": [Path(skin).name for skin in skins]}
-    return {"note": NOTE, "settings": made_with, "versions": versions()}
+    del made_with["per_photo"]
+    return {"note": NOTE, "settings": made_with, "versions": versions(), "repeatable": REPEATABLE}
 
 
 def _check(output: Path, about: dict[str, Any], resume: bool) -> None:
     """Raise OutputUnwritable where the folder holds anything but pairs of these settings to go on with."""
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
+    if not output.is_dir():
+        raise OutputUnwritable(f"{output} is a file and no folder of pseudo pairs.")
     if not resume:
         raise OutputUnwritable(f"{output} already exists; --resume goes on with it.")
-    if not (output / RECORD).is_file() or read_json(output / RECORD) != about:
+    found = read_json(output / RECORD) if (output / RECORD).is_file() else None
+    if not isinstance(found, dict) or found.get("settings") != about["settings"]:
         raise OutputUnwritable(f"{output} does not hold pairs of these settings, so it is left alone.")
+    if found != about:
+        raise OutputUnwritable(f"{output} holds pairs made with other versions, so it is left alone.")
 
 
 def _begin(output: Path, about: dict[str, Any]) -> None:
