@@ -60,7 +60,7 @@ th[aria-sort="descending"] button::after { content: " \\2193"; }
 .columns table, .tables table { table-layout: fixed; width: 100%; min-width: calc(8rem + var(--names) * 5.4rem); }
 :is(.columns, .tables) :is(th, td) { padding-right: 0; min-width: 0; }
 :is(.columns, .tables) .number { padding: 0.42rem 0 0.42rem 0.3rem; min-width: 0; }
-:is(.columns, .tables) thead th:first-child { width: 22%; }
+:is(.columns, .tables) thead th:first-child { width: var(--label); }
 :is(.columns, .tables) thead th { font-size: 0.85rem; font-stretch: condensed; }
 :is(.columns, .tables) small {
   white-space: normal; overflow-wrap: normal; font-size: 0.7rem; line-height: 1.4; font-stretch: condensed;

@@ -43,8 +43,10 @@ def side_by_side(report: Report, tables: Sequence[Markup], kind: str) -> Markup:
 
     ``kind``: "tables", row by row, or "columns", balanced.
     """
-    many = " many" if len(report.names) > MOST_BESIDE else ""
-    return element("div", *tables, class_=kind + many, style=f"--names: {len(report.names)}")
+    names = len(report.names)
+    many = " many" if names > MOST_BESIDE else ""
+    label = max(22, 40 - 4 * names)  # percent of the width, for the heads of rows
+    return element("div", *tables, class_=kind + many, style=f"--names: {names}; --label: {label}%")
 
 
 def number_cell(*content: str, value: float | None = None) -> Markup:
