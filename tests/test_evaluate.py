@@ -206,6 +206,9 @@ def test_ctrl_c_leaves_no_report_and_what_is_finished(tmp_path: Path, no_picture
     [
         (["--pred", "a={p}/exact", "--pred", "a={p}/large"], "same name"),
         (["--pred", "mean={p}/exact", "--baseline", "mean"], "same name"),
+        (["--pred", "A={p}/exact", "--pred", "a={p}/large"], "too much alike, A and a"),
+        (["--pred", "Mean={p}/exact", "--baseline", "mean"], "too much alike, Mean and mean"),
+        (["--pred", "a" * 300 + "={p}/exact"], "too long for the name of a folder"),
         (["--pred", "a={p}/nowhere"], "nowhere"),
         (["--pred", "truth={p}/exact"], "cannot be the name"),
         (["--pred", "../a={p}/exact", "--subjects", "eve*"], "name"),

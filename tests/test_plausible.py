@@ -8,7 +8,7 @@ import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import AnyCamera, Case, Prediction, Truth, WeakCamera
 from facewright.evaluation.predictions.placing import area_centre
-from facewright.evaluation.predictions.plausible import refuse_implausible
+from facewright.evaluation.predictions.plausible import refuse_implausible, refuse_landmarks_off
 from facewright.evaluation.surface import Surface
 from facewright.fitting.camera import Camera
 from numpy.typing import NDArray
@@ -152,10 +152,44 @@ def test_camera_missing_where_the_mesh_stands_elsewhere() -> None:
     check(Prediction(FACE.surface.moved(FACE.surface.vertices + np.array([40.0, 0.0, 0.0])), None), marked=False)
 
 
-def test_landmarks_of_another_mesh() -> None:
-    refused(
-        Prediction(FACE.surface, CAMERA, seven=FACE.seven + np.array([0.0, 90.0, 200.0])), "do not lie on its mesh"
-    )
+def beside() -> Array:
+    """Landmarks of another place."""
+    return FACE.seven + np.array([0.0, 90.0, 200.0])
+
+
+def test_landmarks_beside_the_mesh_are_named_and_say_nothing_about_the_mesh() -> None:
+    with pytest.raises(MeshInvalid, match=r"The one has landmarks that do not lie on its mesh, .* away from it"):
+        refuse_landmarks_off(FACE.surface, beside(), "The one")
+    refuse_landmarks_off(FACE.surface, FACE.seven + np.array([0.0, 0.0, 4.0]), "The one")
+    check(Prediction(FACE.surface, CAMERA, seven=beside()))
+    check(Prediction(FACE.surface, CAMERA, seven=FACE.seven / 1000.0))
+    inches = scaled(1.0 / 25.4, False).surface
+    refused(Prediction(inches, CAMERA, seven=FACE.seven), "wrong size", "inches")
+
+
+def half(side: float) -> Surface:
+    middle = FACE.surface.vertices[FACE.surface.triangles].mean(1)
+    kept = side * ((middle - FACE.centre) @ FACE.rotation)[:, 0] > 0.0
+    return Surface(FACE.surface.vertices, np.ascontiguousarray(FACE.surface.triangles[kept]))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_half_a_face_with_all_its_landmarks_is_no_wrong_face(side: float) -> None:
+    check(Prediction(half(side), CAMERA, seven=FACE.seven))
+    with pytest.raises(MeshInvalid, match="do not lie on its mesh"):
+        refuse_landmarks_off(half(side), FACE.seven, "Half")
+
+
+@pytest.mark.parametrize("yaw", [-38.0, 20.0, 38.0])
+def test_mirrored_mesh_whose_landmarks_were_left_as_they_are(yaw: float) -> None:
+    face = sets.true_face(yaw, depth=800.0)
+    vertices = face.surface.vertices.copy()
+    vertices[:, 0] = 2.0 * vertices[:, 0].mean() - vertices[:, 0]
+    mirrored = Surface(vertices, np.ascontiguousarray(face.surface.triangles[:, ::-1]))
+    truth = Truth(face.surface, face.seven, face.centre, face.rotation, 90.0)
+    with pytest.raises(MeshInvalid, match="mirrored: with its x turned round"):
+        refuse_implausible(Prediction(mirrored, CAMERA, seven=face.seven), case(), truth)
+    refuse_implausible(Prediction(face.surface, CAMERA, seven=face.seven), case(), truth)
 
 
 def test_neutral_meshes_are_looked_at_where_they_are_compared() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
 from facewright.evaluation.case import Case, Truth, WeakCamera
-from facewright.evaluation.predictions.read import NoResult, image_size_of, read_prediction
+from facewright.evaluation.predictions.files import ply_bytes, write_prediction
+from facewright.evaluation.predictions.read import NoResult, image_size_of, keypoints_of_68, read_prediction
 from facewright.fitting.camera import Camera
 from facewright.head.bundle import FORMAT, FORMAT_VERSION, REQUIRED, geometry_bytes, write_record
 from facewright.mesh.topology import LandmarkEmbedding
@@ -178,6 +179,9 @@ CAMERA = {"kind": "pinhole", "fx": 700.0, "fy": 700.0, "cx": 128.0, "cy": 128.0}
         ({"camera": {**CAMERA, "width": 0, "height": 0}}, "width and height"),
         ({"landmarks": [[0.0, 0.0, 0.0]] * 6}, "landmarks"),
         ({"keypoints": [[0.0, 0.0, float("nan")]] * 85}, "keypoints"),
+        ({"keypoints": [[0.0, 0.0, 0.0]] * 68}, "keypoints"),
+        ({"keypoints": [None] * 85}, "keypoints"),
+        ({"keypoints": "none"}, "keypoints"),
         (["mm"], "JSON object"),
     ],
 )
@@ -194,7 +198,10 @@ def test_what_stands_beside_a_mesh_is_checked(entry: Any, words: str, tmp_path: 
     [
         ("", "has no"),
         ("v 0 0 0\nv 1 0 0\nv 0 1 0\n", "has no"),
-        ("v 0 0 0\nv 1 0 0\nv nan 1 0\nf 1 2 3\n", "not finite"),
+        ("v 0 0 0\nv 1 0 0\nv nan 1 0\nf 1 2 3\n", "has 1 vertex that is not finite."),
+        ("v 0 0 0\nv nan 0 0\nv nan 1 0\nf 1 2 3\n", "has 2 vertices that are not finite."),
+        ("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 10000000\n", "a face that names a vertex which the file does not have."),
+        ("v 0 0 0\nv 1 0 0\nv 0 1 x\nf 1 2 3\n", "no whole OBJ file, but damaged or cut off."),
         ("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "no area"),
     ],
 )  # fmt: skip
@@ -203,6 +210,44 @@ def test_meshes_that_are_none(content: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(MeshInvalid) as caught:
         read_prediction(tmp_path, case(), SIZE)
     assert words in str(caught.value) and "b.obj" in str(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"junk" * 40, b"", None])
+def test_damaged_ply_files_are_named_in_our_words(content: bytes | None, tmp_path: Path) -> None:
+    whole = ply_bytes(sets.true_face().surface)
+    (tmp_path / "b.ply").write_bytes(whole[:-20] if content is None else content)
+    words = r"b\.ply cannot be read: it is no whole PLY file, but damaged or cut off\.$"
+    with pytest.raises(MeshInvalid, match=words):
+        read_prediction(tmp_path, case("b"), SIZE)
+
+
+def test_keypoints_that_are_not_known(tmp_path: Path) -> None:
+    face = sets.true_face()
+    given = np.arange(255.0).reshape(85, 3)
+    rows = [*given[:68].tolist(), *[None] * 17]
+    sets.write_prediction(tmp_path, "b", face.surface, keypoints=rows)
+    found = read_prediction(tmp_path, case("b"), SIZE)
+    assert found.keypoints is not None
+    given[68:] = np.nan
+    np.testing.assert_array_equal(found.keypoints, given)
+    write_prediction(tmp_path / "again", "b", found)
+    again = read_prediction(tmp_path / "again", case("b"), SIZE).keypoints
+    assert again is not None
+    np.testing.assert_array_equal(again, given)
+
+
+def test_bundles_know_68_of_the_85_keypoints(tmp_path: Path) -> None:
+    topology, head = small_head()
+    chosen = topology.regions["face"][np.arange(68)]
+    order = np.arange(68)[::-1]
+    weights = np.tile([1.0, 0.0, 0.0], (68, 1))
+    embedding = LandmarkEmbedding(order.copy(), np.repeat(chosen[order][:, None], 3, 1), weights)
+    keypoints = keypoints_of_68(embedding, head.neutral)
+    assert keypoints is not None
+    np.testing.assert_allclose(keypoints[:68], head.neutral[chosen])
+    assert np.isnan(keypoints[68:]).all()
+    write_bundle(tmp_path / "a/b")  # knows three of them
+    assert read_prediction(tmp_path, case(), None).keypoints is None
 
 
 def test_two_results_for_one_photo_are_refused(tmp_path: Path) -> None:

@@ -53,6 +53,13 @@ def relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return bump((0, 0), -4, 12)(x, y) + bump((-40, -10), 5, 18)(x, y) + bump((10, 60), 3, 15)(x, y)
 
 
+def without(*numbers: int) -> np.ndarray:
+    """Keypoints of the face, of which some are not known."""
+    points = keypoints()
+    points[list(numbers)] = np.nan
+    return points
+
+
 OTHER = scanned_face(6.0, half=84.0, relief=relief)
 
 
@@ -83,6 +90,20 @@ def test_the_numbers_of_the_benchmarks_own_code() -> None:
         assert len(errors[name].distances) == len(errors[name].points)
 
 
+def test_keypoints_beyond_the_usual_68_may_be_missing() -> None:
+    errors = region_errors(AWAY.apply_to(FACE), AWAY.apply(without(*range(68, 85))), scans(FACE), keypoints())
+    assert realy_scores(errors)["realy"] < 1e-6
+    known = keypoints(relief)
+    every = region_errors(OTHER, known, scans(FACE), keypoints())
+    known[68:] = np.nan
+    fewer = region_errors(OTHER, known, scans(FACE), keypoints())
+    for name in ("mouth", "forehead"):
+        assert fewer[name].mean == every[name].mean
+    for name in ("nose", "cheek"):
+        assert fewer[name].mean == pytest.approx(every[name].mean, rel=0.05), name
+        assert fewer[name].mean != every[name].mean, name  # they do steer
+
+
 def test_scale_is_the_ratio_of_absolute_coordinates() -> None:
     source = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]])
     target = np.array([[2.0, 0, 1], [-2.0, 0, 1], [0, 3.0, -1], [0, -3.0, -1]])
@@ -94,7 +115,11 @@ def test_bad_input_is_named() -> None:
     regions = scans(FACE)
     with pytest.raises(MeshInvalid, match="The prediction needs 85"):
         region_errors(FACE, keypoints()[:84], regions, keypoints())
-    with pytest.raises(MeshInvalid, match="The truth needs 85"):
+    with pytest.raises(MeshInvalid, match="The truth lacks keypoint 0 of 85"):
         region_errors(FACE, keypoints(), regions, keypoints() * np.nan)
+    with pytest.raises(MeshInvalid, match="The prediction lacks keypoint 30 of 85"):
+        region_errors(FACE, without(30, 70), regions, keypoints())
+    with pytest.raises(MeshInvalid, match="The truth lacks keypoint 70 of 85"):
+        region_errors(FACE, keypoints(), regions, without(70))
     with pytest.raises(MeshInvalid, match="none of the nose, the cheek"):
         region_errors(FACE, keypoints(), {n: regions[n] for n in ("mouth", "forehead")}, keypoints())

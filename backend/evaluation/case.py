@@ -119,7 +119,7 @@ class Prediction(NamedTuple):
     neutral : the same person without expression, in any frame; None where the program gave none
     seven : (7, 3) NOW_LANDMARKS on ``surface``, or None
     neutral_seven : (7, 3) the same on ``neutral``, or None
-    keypoints : (85, 3) REALY's on ``neutral``, or None
+    keypoints : (85, 3) REALY's on ``neutral``, rows of NaN for those that it lacks, or None
     """
 
     surface: Surface

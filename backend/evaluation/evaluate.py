@@ -27,6 +27,7 @@ from .tables import YAW_EDGES, YAW_EDGES_FACESCAPE, ScoreTable
 
 Progress = Callable[[str, float], None]
 CURVE_END_MM = 7.0
+MOST_NAME_BYTES = 255  # of file systems
 FITTING_SHARE = 0.4  # of the time where predictions are made too
 REPORT_SHARE = 0.05  # of the time: nearly all of it for the pictures
 POOLS = {"now": "distance", "metrical": "metrical_distance"}
@@ -143,12 +144,16 @@ def _made(request: EvaluateRequest) -> dict[str, str]:
     """name -> what, of the predictions that this run makes. Raises FaceError for names that are taken."""
     own = {} if request.reconstruct is None else {request.reconstruct: RECONSTRUCTION}
     made = own | {kind: kind for kind in request.baselines}
-    taken = [name for name in (*own, *request.baselines) if name in request.predictions]
-    if request.reconstruct in request.baselines:
-        taken.append(str(request.reconstruct))
-    if taken:
-        raise FaceError(f"Two predictions have the same name, {taken[0]}.")
-    for name in (*request.predictions, *made):
+    known: dict[str, str] = {}
+    for name in (*request.predictions, *own, *request.baselines):
+        # Some file systems take "A" and "a" for the same folder.
+        other = known.get(name.casefold())
+        if other is not None:
+            alike = f"the same name, {name}" if other == name else f"names too much alike, {other} and {name}"
+            raise FaceError(f"Two predictions have {alike}.")
+        known[name.casefold()] = name
+        if len(name.encode()) > MOST_NAME_BYTES:
+            raise FaceError(f"The name {name[:20]}... of a prediction is too long for the name of a folder.")
         if name in ("", ".", "..", TRUTH) or "\\" in name or name.startswith("."):
             raise FaceError(f"{name!r} cannot be the name of a prediction.")
     return made

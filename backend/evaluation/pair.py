@@ -20,6 +20,7 @@ from .metrics.now import NowResult, now_distances, now_scores, region_means
 from .metrics.point_to_surface import point_to_surface
 from .metrics.realy import realy_scores, region_errors
 from .predictions.placing import placed
+from .predictions.plausible import refuse_landmarks_off
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -76,13 +77,16 @@ class Pair:
         neutral = self.prediction.neutral
         return neutral if self.case.neutral_truth and neutral is not None else self.prediction.surface
 
-    @property
+    @cached_property
     def seven(self) -> Array:
-        """(7, 3) landmarks on ``surface``. Raises MeshInvalid where the program gave none."""
+        """(7, 3) landmarks on ``surface``. Raises MeshInvalid where there are none, or they lie beside it."""
         seven = self.prediction.neutral_seven if self.neutral else self.prediction.seven
         if seven is None:
             raise MeshInvalid(f"The prediction for {self.case.id} lacks the seven landmarks that it is aligned by.")
-        return checked_seven(seven, f"The prediction for {self.case.id}")
+        name = f"The prediction for {self.case.id}"
+        seven = checked_seven(seven, name)
+        refuse_landmarks_off(self.surface, seven, name)
+        return seven
 
     @property
     def true_seven(self) -> Array:
@@ -197,7 +201,8 @@ def _dense(pair: Pair) -> Scored:
     scores = {"dace": found.dace}
     true = pair.truth.model_vertices
     if true is not None and true.shape == pair.surface.vertices.shape:
-        face = pair.crop.contains(true)
+        # Not the cavity and teeth behind the lips: only what the prediction shows.
+        face = pair.crop.contains(true) & np.isin(np.arange(len(true)), pair.surface.triangles)
         scores["nme"] = normalised_mean_error(pair.surface.vertices, true, pair.eye_distance, face)
     return Scored(scores, {})
 
@@ -209,7 +214,7 @@ def _has_region_scans(case: Case, truth: Truth) -> bool:
 def _realy(pair: Pair) -> Scored:
     keypoints, true = pair.prediction.keypoints, pair.truth.keypoints
     if keypoints is None or true is None:
-        raise MeshInvalid(f"The prediction for {pair.case.id} lacks the 85 keypoints that REALY aligns it by.")
+        raise MeshInvalid(f"The prediction for {pair.case.id} lacks the keypoints that REALY aligns it by.")
     surface = pair.prediction.neutral or pair.prediction.surface
     return Scored(realy_scores(region_errors(surface, keypoints, pair.truth.region_scans, true)), {})
 

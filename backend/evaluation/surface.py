@@ -78,7 +78,8 @@ def checked_surface(vertices: NDArray[Any], triangles: NDArray[Any], what: str) 
     points = points.astype(np.float64)
     broken = int((~np.isfinite(points)).any(1).sum())
     if broken:
-        raise MeshInvalid(f"{what} has {broken} vertices that are not finite numbers.")
+        which = "1 vertex that is" if broken == 1 else f"{broken} vertices that are"
+        raise MeshInvalid(f"{what} has {which} not finite.")
     if faces.min() < 0 or faces.max() >= len(points):
         raise MeshInvalid(f"{what} has triangles of vertices that it does not have.")
     faces = faces.astype(np.int32)
@@ -100,9 +101,15 @@ def read_surface(path: Path, what: str | None = None) -> Surface:
         raise MeshInvalid(f"{name} is missing: there is no file {path}.")
     try:
         mesh: Any = trimesh.load(path, process=False, maintain_order=True, force="mesh", skip_materials=True)
-    # trimesh's parsers raise what Python raises where a file's content surprises them.
-    except (OSError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
+    except OSError as error:
         raise MeshInvalid(f"{name} cannot be read: {reason_of(error)}.") from error
+    # trimesh's parsers raise what Python and numpy raise where a file's content surprises them; their words are not
+    # about the file.
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError) as error:
+        if isinstance(error, IndexError) and path.suffix.lower() == ".obj":
+            raise MeshInvalid(f"{name} has a face that names a vertex which the file does not have.") from error
+        kind = path.suffix.lower().removeprefix(".").upper()
+        raise MeshInvalid(f"{name} cannot be read: it is no whole {kind} file, but damaged or cut off.") from error
     return checked_surface(np.asarray(mesh.vertices), np.asarray(mesh.faces), name)
 
 

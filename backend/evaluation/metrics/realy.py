@@ -6,6 +6,10 @@
 3. The region's scan is deformed onto the prediction (non-rigid ICP). The nearest place on the prediction of every
    deformed vertex is what corresponds to that vertex; the error is the mean distance from the vertex, undeformed.
 
+Of the 85 keypoints of a prediction only some are used, and those beyond the usual 68 (two beside the nose, two on
+the cheeks) only steer step 2 along with many others. A prediction may lack these: their total weight goes to the
+other keypoints of the region, and the numbers are no longer exactly those that the benchmark would print.
+
 The benchmark's constants go with its own unit of length, in which all of this is computed. Its published numbers
 were made so; two steps are therefore kept although least squares would do otherwise: the scale of step 1 is the
 ratio of the sums of absolute coordinates, and ICP ends without taking its last step.
@@ -13,7 +17,7 @@ ratio of the sums of absolute coordinates, and ICP ends without taking its last 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +44,7 @@ _LIPS = (*range(48, 61), 64)
 _CHEEK = (*_LIPS, 76, 77, 36, 41, 40, 39, 42, 47, 46, 45, 7, 8, 9)
 RIGID_KEYPOINTS = {"nose": (*_NOSE, 70, 71), "mouth": _LIPS, "forehead": _BROWS_AND_EYES, "cheek": _CHEEK}
 DEFORMING_KEYPOINTS = {"nose": _NOSE, "mouth": _LIPS, "forehead": _BROWS_AND_EYES}  # the cheek goes without
+USED_OF_68 = tuple(sorted({*ALIGNED_BY, *(k for chosen in RIGID_KEYPOINTS.values() for k in chosen if k < 68)}))
 # Keypoints together weigh as much as the scan's vertices together; on the cheek a quarter of it.
 KEYPOINT_SHARE = {"nose": 1.0, "mouth": 1.0, "forehead": 1.0, "cheek": 0.25}
 
@@ -64,19 +69,20 @@ def region_errors(
     Parameters
     ----------
     prediction : the face without expression, any frame and scale
-    keypoints : (85, 3) REALY's on it
+    keypoints : (85, 3) REALY's on it; rows of NaN for those that it lacks, of which none may be in USED_OF_68
     scans : REGIONS -> the region's scan, mm
     scan_keypoints : (85, 3) REALY's on the truth, mm, the scans' frame
     unit_mm : length of the benchmark's unit of this scan
 
     Raises
     ------
-    MeshInvalid : keypoints of another shape, or a region is missing
+    MeshInvalid : keypoints of another shape, too few of them, or a region is missing
     """
     missing = [name for name in REGIONS if name not in scans]
     if missing:
         raise MeshInvalid(f"REALY needs the scan of every region; there is none of the {', the '.join(missing)}.")
-    own, true = _checked(keypoints, "The prediction"), _checked(scan_keypoints, "The truth") / unit_mm
+    own = _checked(keypoints, "The prediction", USED_OF_68)
+    true = _checked(scan_keypoints, "The truth", range(KEYPOINT_COUNT)) / unit_mm
     start = seven_point_similarity(own[list(ALIGNED_BY)], true[list(ALIGNED_BY)])
     own, surface = start.apply(own), start.apply_to(prediction)
     found = {}
@@ -105,8 +111,11 @@ def seven_point_similarity(source: Array, target: Array) -> Similarity:
 def aligned_to_region(
     surface: Surface, keypoints: Array, scan_points: Array, scan_keypoints: Array, region: str
 ) -> Similarity:
-    """Step 2: the rigid motion of a prediction that brings it onto a region's scan; all in working units."""
-    chosen = list(RIGID_KEYPOINTS[region])
+    """Step 2: the rigid motion of a prediction that brings it onto a region's scan; all in working units.
+
+    ``keypoints`` (85, 3): rows of NaN are left out.
+    """
+    chosen = [k for k in RIGID_KEYPOINTS[region] if np.isfinite(keypoints[k]).all()]
     # The benchmark repeats keypoints a whole number of times; so does this weight.
     repeats = int(KEYPOINT_SHARE[region] * len(scan_points) / len(chosen))
     weights = np.concatenate([np.ones(len(scan_points)), np.full(len(chosen), float(repeats))])
@@ -140,9 +149,12 @@ def _corresponding_distances(
     return result
 
 
-def _checked(keypoints: Array, what: str) -> Array:
+def _checked(keypoints: Array, what: str, needed: Sequence[int]) -> Array:
     """(85, 3) float64 of an array of unknown quality, or MeshInvalid."""
     points = np.asarray(keypoints, np.float64)
-    if points.shape != (KEYPOINT_COUNT, 3) or not np.isfinite(points).all():
-        raise MeshInvalid(f"{what} needs {KEYPOINT_COUNT} keypoints with three finite coordinates each.")
+    if points.shape != (KEYPOINT_COUNT, 3):
+        raise MeshInvalid(f"{what} needs {KEYPOINT_COUNT} keypoints with three coordinates each.")
+    missing = [number for number in needed if not np.isfinite(points[number]).all()]
+    if missing:
+        raise MeshInvalid(f"{what} lacks keypoint {missing[0]} of {KEYPOINT_COUNT}, counted from 0.")
     return points

@@ -29,6 +29,10 @@ def write_prediction(folder: Path, case_id: str, prediction: Prediction) -> None
     for key, points in (("landmarks", prediction.seven), ("neutral_landmarks", prediction.neutral_seven)):
         if points is not None:
             beside[key] = np.round(points, 6).tolist()
+    if prediction.keypoints is not None:
+        # JSON knows no NaN.
+        rows = np.round(prediction.keypoints, 6)
+        beside["keypoints"] = [row.tolist() if np.isfinite(row).all() else None for row in rows]
     write_whole(folder / f"{case_id}.json", json.dumps(beside, indent=1).encode())
     if prediction.neutral is not None:
         write_whole(folder / f"{case_id}_neutral.ply", ply_bytes(prediction.neutral))

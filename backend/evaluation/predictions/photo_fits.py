@@ -20,7 +20,7 @@ from ...photo.landmarks import Face, LandmarkDetector
 from ...photo.load import load_photo
 from ..case import AnyCamera, Case, Prediction
 from ..surface import Surface, checked_surface
-from .read import OUTSIDE, SEVEN_OF_478
+from .read import OUTSIDE, SEVEN_OF_478, keypoints_of_68
 
 Array = NDArray[np.float64]
 # Standard deviation so small that what it belongs to stays at the mean.
@@ -134,6 +134,7 @@ def head_prediction(model: FaceModel, pose: Posed, head: HeadGeometry) -> Predic
         neutral=Surface(head.neutral, triangles),
         seven=model.embedding.points(posed)[rows],
         neutral_seven=model.embedding.points(head.neutral)[rows],
+        keypoints=keypoints_of_68(model.ibug68, head.neutral),
     )
 
 

@@ -3,7 +3,9 @@
 A wrong unit or a flipped axis gives a number too, and a table hides it. Every check here is a sign or a factor of
 three, far from what a poor reconstruction does: a bad face must still be scored. Meshes may have any topology and
 density, may be a mask or a head with shoulders, and may come without landmarks; what can then not be told apart
-passes. That a mesh is not empty and that its numbers are finite is checked where it is read.
+passes. Landmarks that do not lie on their mesh say nothing about it: they are left aside here, and what needs them
+fails by itself. That a mesh is not empty and that its numbers are finite is checked
+where it is read.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ from numpy.typing import NDArray
 from ...errors import MeshInvalid
 from ..case import AnyCamera, Case, Prediction, Truth, WeakCamera
 from ..metrics.similarity import similarity
-from ..surface import Surface, face_normals, triangle_areas
-from .flipped_view import flipped_axes
+from ..surface import Surface, face_normals, nearest_on, triangle_areas
+from .flipped_view import LITTLE_DOUBT, MUCH_DOUBT, flipped_axes
 from .placing import area_centre, placed
 
 Array = NDArray[np.float64]
 MOST_RATIO = 3.0  # between the sizes of a prediction and of the truth, either way
 EXTENT_MM = (60.0, 1000.0)  # diagonal of the box around anything from a child's eyes and mouth to a bust
+LANDMARK_AT = 0.015  # of the same, within which a landmark lies on the mesh
+FEWEST_AT = 3  # landmarks on a mesh that make all of them its own
 MIRROR_SHARE = 0.6  # of the landmarks' misfit that a mirror image has, below which the mesh counts as mirrored
-LANDMARKS_OFF = 0.5  # of the distance between the eyes, by which landmarks may miss the mesh's vertices
+LANDMARKS_OFF = 0.08  # of the distance between the eyes, about 7 mm, by which landmarks may miss the mesh
 INSIDE_OUT = -0.15  # mean cosine between normals and the way out of the middle that no face and no head has
 TURNED_AWAY = -0.25  # mean cosine between normals and the way to the camera that nothing in a photo has
 LEAST_OVERLAP = 0.25  # of the true face's box in the photo that the prediction's box covers
@@ -62,14 +66,53 @@ def refuse_implausible(prediction: Prediction, case: Case, truth: Truth) -> None
     name = f"The prediction for {case.id}"
     if case.camera is not None:
         _refuse_behind(prediction.surface, prediction.camera, case.camera, name)
-    _refuse_size(_size(prediction.surface, prediction.seven, truth, case.camera, prediction.camera), name)
-    _refuse_shape(prediction.surface, prediction.seven, truth, name)
+    seven = _on_mesh(prediction.surface, prediction.seven)
+    _refuse_size(_size(prediction.surface, seven, truth, case.camera, prediction.camera), name)
+    _refuse_shape(prediction.surface, seven, truth, name)
     if case.camera is not None:
-        _refuse_elsewhere(prediction, case.camera, truth, name)
+        _refuse_elsewhere(prediction, seven, case.camera, truth, name)
     if case.neutral_truth and prediction.neutral is not None:
         name = f"The neutral prediction for {case.id}"
-        _refuse_size(_size(prediction.neutral, prediction.neutral_seven, truth, None, None), name)
-        _refuse_shape(prediction.neutral, prediction.neutral_seven, truth, name)
+        seven = _on_mesh(prediction.neutral, prediction.neutral_seven)
+        _refuse_size(_size(prediction.neutral, seven, truth, None, None), name)
+        _refuse_shape(prediction.neutral, seven, truth, name)
+
+
+# ---------------------------------------------------------------------------------------------------- landmarks
+
+
+def refuse_landmarks_off(surface: Surface, seven: Array, name: str) -> None:
+    """Raise MeshInvalid where a landmark (7, 3) lies further from its mesh than a marked one can.
+
+    ``name``: how the sentence begins, "The prediction for dev00_1".
+    """
+    off = nearest_on(surface, seven).distance
+    if off.max() > LANDMARKS_OFF * _between_eyes(seven):
+        raise MeshInvalid(
+            f"{name} has landmarks that do not lie on its mesh, the farthest {off.max():.3g} mm away from it: "
+            "the mesh is another one, stands elsewhere, is mirrored or lacks a part."
+        )
+
+
+def _on_mesh(surface: Surface, seven: Array | None) -> Array | None:
+    """Landmarks that speak for their mesh, or None."""
+    if seven is None:
+        return None
+    try:
+        refuse_landmarks_off(surface, seven, "")
+    except MeshInvalid:
+        return None
+    return seven
+
+
+def _strangers(surface: Surface, seven: Array) -> bool:
+    """Whether landmarks belong to another mesh: of a face that lacks a part, those on the rest still lie on it."""
+    on_it = nearest_on(surface, seven).distance < LANDMARK_AT * _between_eyes(seven)
+    return int(on_it.sum()) < FEWEST_AT
+
+
+def _between_eyes(seven: Array) -> float:
+    return float(np.linalg.norm(seven[0] - seven[3]))
 
 
 # ---------------------------------------------------------------------------------------------------- size
@@ -80,8 +123,7 @@ def _size(
 ) -> _Size:
     """What says most: the distance between the eyes; what a pixel of the photo spans; the mesh's box."""
     if seven is not None and truth.outer_eye_distance is not None:
-        found = float(np.linalg.norm(seven[0] - seven[3]))
-        return _Size.beside(found, truth.outer_eye_distance, "between its eyes' outer corners are")
+        return _Size.beside(_between_eyes(seven), truth.outer_eye_distance, "between its eyes' outer corners are")
     if data is not None:
         found = _mm_per_pixel(surface, own or data)
         return _Size.beside(found, _mm_per_pixel(truth.surface, data), "a pixel of the photo spans")
@@ -108,14 +150,6 @@ def _refuse_size(size: _Size, name: str) -> None:
 
 
 def _refuse_shape(surface: Surface, seven: Array | None, truth: Truth, name: str) -> None:
-    if seven is not None:
-        eyes = float(np.linalg.norm(seven[0] - seven[3]))
-        corners = surface.vertices[np.unique(surface.triangles)]
-        off = float(max(np.linalg.norm(corners - point, axis=1).min() for point in seven))
-        if off > LANDMARKS_OFF * eyes:
-            raise MeshInvalid(
-                f"{name} has landmarks that do not lie on its mesh: one is {off:.3g} mm away from it."
-            )
     if seven is not None and truth.seven is not None and _is_mirrored(seven, truth.seven):
         raise MeshInvalid(
             f"{name} is mirrored: its landmarks fit a mirror image of the true ones, not the true ones; "
@@ -164,8 +198,10 @@ def _refuse_behind(surface: Surface, own: AnyCamera | None, data: AnyCamera, nam
         )
 
 
-def _refuse_elsewhere(prediction: Prediction, camera: AnyCamera, truth: Truth, name: str) -> None:
-    """In the data's camera: off the true face, with its back to it, or upside down."""
+def _refuse_elsewhere(
+    prediction: Prediction, seven: Array | None, camera: AnyCamera, truth: Truth, name: str
+) -> None:
+    """In the data's camera: off the true face, its back to it, or upside down. ``seven``: only if on the mesh."""
     own = _whose(prediction.camera)
     surface = placed(prediction, camera)
     share = _overlap(truth.surface, surface, camera)
@@ -183,10 +219,11 @@ def _refuse_elsewhere(prediction: Prediction, camera: AnyCamera, truth: Truth, n
             f"{name} turns its back to the camera{own}: its normals point away (mean cosine {towards:.2f}); "
             "z should point towards the viewer."
         )
-    if prediction.seven is not None and truth.seven is not None:
-        _refuse_upside_down(prediction.seven, prediction.camera or camera, truth.seven, camera, name)
+    if seven is not None and truth.seven is not None:
+        _refuse_upside_down(seven, prediction.camera or camera, truth.seven, camera, name)
         return
-    axes = flipped_axes(truth.surface, surface, camera)
+    strangers = prediction.seven is not None and _strangers(prediction.surface, prediction.seven)
+    axes = flipped_axes(truth.surface, surface, camera, MUCH_DOUBT if strangers else LITTLE_DOUBT)
     if axes is not None:
         raise MeshInvalid(
             f"{name} is mirrored: with its {axes} turned round it fits the true face, as it stands it does not; "

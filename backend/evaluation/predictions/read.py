@@ -9,7 +9,7 @@
                                                with "width", "height" where it looks at a resized photo,
                                      "landmarks": 7 x 3, NoW's points on the mesh,
                                      "neutral_landmarks": 7 x 3, the same on the neutral mesh,
-                                     "keypoints": 85 x 3, REALY's on the neutral mesh}
+                                     "keypoints": 85 x 3, REALY's on the neutral mesh; null for one that it lacks}
     PRED/<id>_neutral.obj or .ply  optional: the same person without expression, mm, in any frame
     PRED/<id>.npy or <id>.txt      optional: the seven landmarks as NoW's challenge takes them, 7 x 3
 
@@ -28,8 +28,10 @@ from numpy.typing import NDArray
 from ...errors import BundleInvalid, DataSetInvalid, FaceError, MeshInvalid
 from ...fitting.camera import Camera
 from ...head.bundle import HeadBundle, read_bundle
+from ...mesh.topology import LandmarkEmbedding
 from ..case import AnyCamera, Case, Prediction, WeakCamera
 from ..datasets.files import image_size, numbers, read_array, read_json, read_table
+from ..metrics.realy import KEYPOINT_COUNT, USED_OF_68
 from ..surface import Surface, checked_surface, read_surface
 
 Array = NDArray[np.float64]
@@ -112,7 +114,21 @@ def _of_bundle(bundle: HeadBundle, size: tuple[int, int] | None) -> Prediction:
         Surface(bundle.head.neutral, surface.triangles),
         _seven(bundle, posed),
         _seven(bundle, bundle.head.neutral),
+        keypoints_of_68(bundle.ibug68, bundle.head.neutral),
     )
+
+
+def keypoints_of_68(embedding: LandmarkEmbedding, vertices: Array) -> Array | None:
+    """(85, 3) REALY's keypoints of a mesh of ours: the first 68 are the usual ones, and NaN stands for the others.
+
+    ``embedding``: of the 68 landmarks, on ``vertices`` (V, 3). None where those that are needed are
+    not among them.
+    """
+    if not set(USED_OF_68) <= set(embedding.landmark.tolist()):
+        return None
+    points = np.full((KEYPOINT_COUNT, 3), np.nan)
+    points[embedding.landmark] = embedding.points(vertices)
+    return points
 
 
 def _seven(bundle: HeadBundle, vertices: Array) -> Array | None:
@@ -145,12 +161,26 @@ def _of_mesh(path: Path, folder: Path, name: str, size: tuple[int, int] | None) 
         read_surface(neutral[0]) if neutral else None,
         _challenge_landmarks(folder, name) if landmarks is None else landmarks,
         _points(entry, "neutral_landmarks", 7, beside),
-        _points(entry, "keypoints", 85, beside),
+        _keypoints(entry, beside),
     )
 
 
 def _points(entry: dict[str, Any], key: str, count: int, path: Path) -> Array | None:
     return None if entry.get(key) is None else numbers(entry[key], (count, 3), f"{key} in {path}")
+
+
+def _keypoints(entry: dict[str, Any], path: Path) -> Array | None:
+    """(85, 3), rows of NaN where the file has null instead of a point."""
+    given = entry.get("keypoints")
+    if not isinstance(given, list):
+        return _points(entry, "keypoints", KEYPOINT_COUNT, path)
+    there = [point is not None for point in given]
+    points = np.full((len(given), 3), np.nan)
+    rest = [point for point in given if point is not None]
+    points[there] = numbers(rest, (len(rest), 3), f"keypoints in {path}")
+    if len(given) != KEYPOINT_COUNT:
+        raise MeshInvalid(f"keypoints in {path} should have {KEYPOINT_COUNT} rows, and not {len(given)}.")
+    return points
 
 
 def _challenge_landmarks(folder: Path, name: str) -> Array | None:
