@@ -53,7 +53,7 @@ def run_train_bases(options: argparse.Namespace, terminal: Terminal) -> None:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise MissingDependency("Training needs torch: pip install 'facewright[train]'.") from error
+        raise MissingDependency("Training needs torch: install it with 'pip install torch'.") from error
 
     for name in ("size", "static_components", "dynamic_components", "batch", "threads"):
         value = getattr(options, name)

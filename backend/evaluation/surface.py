@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..errors import MeshInvalid, MissingDependency, reason_of
 
 Array = NDArray[np.float64]
-PACKAGES = ("embreex", "igl", "trimesh")
+PACKAGES = {"embreex": "embreex", "igl": "libigl", "trimesh": "trimesh"}
+"""Module -> the package that holds it."""
 MESH_SUFFIXES = (".obj", ".ply", ".stl", ".off")
 
 
@@ -49,10 +50,10 @@ class Hits(NamedTuple):
 
 def require_packages() -> None:
     """Raise MissingDependency unless the packages that evaluation needs beside the run-time ones are installed."""
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [package for name, package in PACKAGES.items() if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingDependency(
-            f"Evaluation needs {', '.join(missing)}: install it with 'pip install \"facewright[evaluate]\"'."
+            f"Evaluation needs {' and '.join(missing)}: install it with 'pip install {' '.join(missing)}'."
         )
 
 

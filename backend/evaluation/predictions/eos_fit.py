@@ -37,7 +37,7 @@ class _EosModel(NamedTuple):
 def require_eos() -> None:
     """Raise MissingDependency unless eos-py is installed."""
     if importlib.util.find_spec("eos") is None:
-        raise MissingDependency("The baseline eos needs eos-py: pip install 'facewright[baselines]'.")
+        raise MissingDependency("The baseline eos needs eos-py: install it with 'pip install eos-py'.")
 
 
 def eos_fit(seen: SeenPhoto, model: FaceModel) -> Prediction:
