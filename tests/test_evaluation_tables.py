@@ -41,8 +41,9 @@ def test_paired_uses_the_images_that_both_have() -> None:
     paired = TABLE.paired("ours", "mean", "cd", CASES)
     assert paired is not None
     assert (paired.count, paired.difference, paired.ratio, paired.better) == (2, -1.5, 0.5, 2)
+    assert paired.recovered == 0.5, "half of the mean face's error is gone"
     more = TABLE.paired("ours", "mean", "cr", CASES)
-    assert more is not None and more.better == 1, "more of the face is better"
+    assert more is not None and more.better == 1 and more.recovered is None, "more of the face is better"
     assert TABLE.paired("mean", "mean", "cd", CASES) is None
     assert TABLE.paired("ours", "mean", "region_nose", CASES) is None
 

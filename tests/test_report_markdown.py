@@ -35,6 +35,16 @@ def test_summary_holds_the_reports_means(report: Report) -> None:
     assert rows["Images scored"] == ["4 of 4", "3 of 4", "4 of 4"]
 
 
+def test_removed_shares_of_the_mean_faces_error(report: Report) -> None:
+    text = markdown(report)
+    below = text[text.index("## Share of the mean face's error") :]
+    rows = {row[0].strip(): row[1:] for row in rows_below(below, "Metric")}
+    assert rows["CD"] == ["18 % (6 to 29)"] * 2
+    assert "CR" not in rows
+    other = replace(report, paired=tuple(replace(pair, recovered=None) for pair in report.paired))
+    assert "Share of the mean face's error" not in markdown(other)
+
+
 def test_groups_have_counts_means_differences_and_intervals(report: Report) -> None:
     text = markdown(report)
     yaw = text[text.index("## By turn of the head (yaw)") :]

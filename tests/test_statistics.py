@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from facewright.evaluation.metrics.statistics import (
     DistancePool,
-    deviation_recovered,
     error_removed,
     mean_interval,
     paired_difference,
@@ -108,28 +107,3 @@ def test_ten_thousand_resamples_are_quick() -> None:
     began = time.process_time()
     mean_interval(values, [str(k % 100) for k in range(2000)])
     assert time.process_time() - began < 2.0
-
-
-def test_deviation_recovered_in_closed_form() -> None:
-    mean, true = RNG.normal(size=(2, 500, 3))
-    assert deviation_recovered(true, true, mean) == pytest.approx((1.0, 1.0))
-    assert deviation_recovered(mean, true, mean) == pytest.approx((0.0, 0.0))
-    # Half of the deviation everywhere: half the slope, three quarters of the square.
-    assert deviation_recovered((mean + true) / 2.0, true, mean) == pytest.approx((0.5, 0.75))
-    # Twice of it: as wrong as the mean face.
-    assert deviation_recovered(2.0 * true - mean, true, mean) == pytest.approx((2.0, 0.0))
-    # An error across the deviation leaves the slope alone.
-    due = (true - mean).ravel()
-    wrong = RNG.normal(size=due.shape)
-    wrong -= due * (wrong @ due) / (due @ due)
-    wrong *= np.linalg.norm(due) / np.linalg.norm(wrong)
-    found = deviation_recovered(true + wrong.reshape(-1, 3), true, mean)
-    assert found == pytest.approx((1.0, 0.0), abs=1e-9)
-
-
-def test_deviation_needs_one_topology_and_a_deviation() -> None:
-    face = RNG.normal(size=(10, 3))
-    with pytest.raises(ValueError, match="topology"):
-        deviation_recovered(face[:9], face, face)
-    with pytest.raises(ValueError, match="no deviation"):
-        deviation_recovered(face, face, face)

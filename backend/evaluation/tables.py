@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .case import Case
-from .metrics.statistics import mean_interval, paired_difference, paired_ratio
+from .metrics.statistics import error_removed, mean_interval, paired_difference, paired_ratio
+from .predictions.made_predictions import MEAN
 from .report.contents import (
     METRICS,
     REGION_PREFIX,
@@ -88,10 +89,13 @@ class ScoreTable:
         difference = paired_difference(ours, theirs, subjects)
         comparable = bool((theirs > 0.0).all())
         ratio = paired_ratio(ours, theirs, subjects) if comparable else None
-        better = ours > theirs if metric_of(metric).higher_is_better else ours < theirs
+        higher = metric_of(metric).higher_is_better
+        better = ours > theirs if higher else ours < theirs
+        removed = error_removed(ours, theirs, subjects) if comparable and reference == MEAN and not higher else None
         return Paired(
             name, reference, metric, int(both.sum()), difference.estimate, difference.ends,
             ratio.estimate if ratio else None, ratio.ends if ratio else None, int(better.sum()),
+            removed.estimate if removed else None, removed.ends if removed else None,
         )  # fmt: skip
 
     def all_paired(self) -> tuple[Paired, ...]:

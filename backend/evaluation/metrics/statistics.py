@@ -1,4 +1,4 @@
-"""Numbers over many images: pooled distances, cumulative curves, intervals over people, deviation recovered.
+"""Numbers over many images: pooled distances, cumulative curves, intervals over people, error removed.
 
 Photographs of one person are no independent evidence, so every interval resamples people with all their images, and
 not images (the bootstrap of clusters).
@@ -151,33 +151,6 @@ def error_removed(
     ratio = paired_ratio(metric, mean_face_metric, subjects, resamples, seed)
     ends = None if ratio.ends is None else (1.0 - ratio.ends[1], 1.0 - ratio.ends[0])
     return Interval(1.0 - ratio.estimate, ends)
-
-
-class DeviationRecovered(NamedTuple):
-    """How much of a person's deviation from the mean face a prediction shows; needs shared correspondence.
-
-    regression : slope of predicted on true deviation over all coordinates: 1 if the deviation is shown in full,
-        0 if not at all; errors that have nothing to do with the person do not lower it
-    explained : 1 - |predicted - true|^2 / |true|^2: they lower this one, and so does exaggeration
-    """
-
-    regression: float
-    explained: float
-
-
-def deviation_recovered(predicted: Array, true: Array, mean_face: Array) -> DeviationRecovered:
-    """Compare deviations from the mean face, vertex by vertex.
-
-    predicted, true, mean_face : (V, 3) mm, one topology, aligned with each other. Raises ValueError where shapes
-    differ or the true face is the mean face, which leaves nothing to recover.
-    """
-    if not predicted.shape == true.shape == mean_face.shape:
-        raise ValueError("Deviations can be compared where all three faces share one topology.")
-    shown, due = (predicted - mean_face).ravel(), (true - mean_face).ravel()
-    power = float(due @ due)
-    if power == 0.0:
-        raise ValueError("The true face is the mean face: there is no deviation to recover.")
-    return DeviationRecovered(float(shown @ due) / power, 1.0 - float((shown - due) @ (shown - due)) / power)
 
 
 def _per_person(values: Array, subjects: Sequence[str]) -> tuple[Array, Array]:

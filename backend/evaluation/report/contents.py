@@ -60,8 +60,8 @@ class Paired:
     """One name against another over the images that both have; differences in the metric's unit, name - reference.
 
     The intervals are 95 % bootstrap intervals, subjects resampled; None with fewer than two subjects. ``ratio`` is
-    the ratio of the means; 1 - ratio to the mean face is the fraction of the deviation from the mean that was
-    recovered, in that metric. ``better``: images on which ``name`` is the better one.
+    the ratio of the means. ``better``: images on which ``name`` is the better one. ``recovered``: against the mean
+    face, 1 - ratio, the fraction of its error in that metric that was removed; None for CR and other references.
     """
 
     name: str
@@ -73,6 +73,8 @@ class Paired:
     ratio: float | None
     ratio_ci95: Interval | None
     better: int
+    recovered: float | None = None
+    recovered_ci95: Interval | None = None
 
 
 @dataclass(frozen=True)

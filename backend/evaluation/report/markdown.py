@@ -22,6 +22,7 @@ def markdown(report: Report) -> str:
         _list(words.answers(report)),
         *_summary(report),
         *_ratios(report),
+        *_recovered(report),
         *(part for key, cells in report.tables.items() for part in _group_tables(report, key, cells)),
         *_failures(report),
         "## What the numbers do not show",
@@ -89,6 +90,15 @@ def _ratios(report: Report) -> list[str]:
         "interval; below 1 is an improvement, except for CR.",
         _table(["Metric", *map(plain, others)], rows),
     ]
+
+
+def _recovered(report: Report) -> list[str]:
+    rows = numbers.recovered_rows(report)
+    if not rows:
+        return []
+    others = [plain(name) for name in report.names if name != report.reference]
+    cells = [[metric_of(m).title, *(numbers.recovered_text(p) or ABSENT for p in found)] for m, found in rows]
+    return ["## " + words.RECOVERED_TITLE, words.RECOVERED, _table(["Metric", *others], cells)]
 
 
 def _ratio_cell(paired: Paired | None) -> str:

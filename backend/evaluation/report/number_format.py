@@ -214,6 +214,21 @@ def paired_with(report: Report, name: str, reference: str, metric: str) -> Paire
     )
 
 
+def recovered_rows(report: Report) -> list[tuple[str, list[Paired | None]]]:
+    """Key metrics, each with every other name's comparison, where the reference is the mean face."""
+    others = [name for name in report.names if name != report.reference]
+    rows = [(m, [paired_with(report, name, report.reference, m) for name in others]) for m in key_metrics(report)]
+    return [(metric, found) for metric, found in rows if any(p and p.recovered is not None for p in found)]
+
+
+def recovered_text(paired: Paired | None) -> str | None:
+    """A share of the mean face's error with its interval, "12 % (6 to 18)"; None where there is none."""
+    if paired is None or paired.recovered is None:
+        return None
+    ends = [f"{100.0 * end:.0f}" for end in paired.recovered_ci95 or ()]
+    return f"{100.0 * paired.recovered:.0f} %" + (f" ({interval_text(*ends)})" if ends else "")
+
+
 class GroupTable(NamedTuple):
     """Cells of one metric of a table: ``rows`` of (group, name -> cell), groups in their order."""
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from ..case import Case
 from . import number_format as numbers
-from .contents import Paired, Report, TableCell
+from .contents import Paired, Report, TableCell, metric_of
 from .markup import Markup, element, joined
-from .wording import counted
+from .wording import RECOVERED, RECOVERED_TITLE, counted
 
 ABSENT = "–"
 MOST_BESIDE = 5  # names: with more, a table needs the whole width
@@ -66,6 +66,7 @@ def summary_table(report: Report) -> Markup:
             rows.append(element("tr", row_head(row.title), *_value_cells(row.metric, row.values, marks)))
         caption = element("caption", group.title, element("span", group.source))
         tables.append(table(head, rows, group.title, caption=caption))
+    tables += _recovered_table(report)
     scored = [
         number_cell(f"{report.summary[name].scored} of {report.summary[name].images}",
                     element("small", numbers.percent_text(report.summary[name].success_rate)))
@@ -74,6 +75,19 @@ def summary_table(report: Report) -> Markup:
     success = element("tr", row_head("Images scored"), *scored)
     tables.append(table(head, [success], "Success", caption=element("caption", "Success")))
     return side_by_side(report, tables, "columns")
+
+
+def _recovered_table(report: Report) -> list[Markup]:
+    """What was removed of the mean face's error, where it is the reference."""
+    rows = []
+    for metric, found in numbers.recovered_rows(report):
+        cells = [number_cell(numbers.recovered_text(paired) or ABSENT) for paired in found]
+        rows.append(element("tr", row_head(metric_of(metric).title), *cells))
+    if not rows:
+        return []
+    head = [column("Metric", False), *(column(name) for name in report.names if name != report.reference)]
+    caption = element("caption", RECOVERED_TITLE, element("span", RECOVERED))
+    return [table(head, rows, RECOVERED_TITLE, caption=caption)]
 
 
 def _metric_row(report: Report, metric: str) -> Markup:

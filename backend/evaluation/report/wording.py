@@ -74,6 +74,13 @@ def _count(report: Report, name: str, metric: str) -> int:
     return summary.count if summary else 0
 
 
+RECOVERED_TITLE = "Share of the mean face's error that was removed"
+RECOVERED = (
+    "1 minus the ratio to the mean face, with its 95 % interval: 100 % is perfect, 0 % is no better than showing "
+    "everybody the same face, below 0 is worse."
+)
+
+
 def differences_text(report: Report) -> str:
     """How to read the charts of every image's difference; one subject alone gives no interval."""
     has_interval = any(paired.difference_ci95 is not None for paired in report.paired)
