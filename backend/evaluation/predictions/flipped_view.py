@@ -50,7 +50,7 @@ class _Misfit(NamedTuple):
 # Fits of 48 photographs come to 3.4 mm at most; their mirror images, turned by 35 degrees, start at 5 mm and more
 # and end at .54 of it when they are turned back.
 LITTLE_DOUBT = Doubt(3.5, 0.55, 0.4)
-MUCH_DOUBT = Doubt(2.0, 0.8, 1.0)  # something else, such as landmarks beside the mesh, speaks against it already
+MUCH_DOUBT = Doubt(2.0, 0.8, 0.6)  # something else, such as landmarks beside the mesh, speaks against it already
 
 
 def flipped_axes(truth: Surface, surface: Surface, camera: AnyCamera, doubt: Doubt = LITTLE_DOUBT) -> str | None:
