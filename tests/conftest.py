@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+from facewright.__main__ import BLAS_THREADS
 from facewright.errors import MissingDependency
 from facewright.photo.model_files import find_models
 
@@ -13,7 +14,9 @@ _status = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fetch the networks once, before tests are collected: those that need them skip where they are not there."""
+    """Before tests are collected: one thread for linear algebra, and the networks, without which some tests skip."""
+    # As the command line does it: sums depend on the number of threads in the last bits. numpy is not imported yet.
+    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     try:
         find_models()
     except MissingDependency as error:

@@ -81,7 +81,8 @@ def evaluate(request: EvaluateRequest, progress: Progress = lambda stage, fracti
     """Measure, and write report.json, .csv, .md and .html.
 
     Finished pairs are kept as they come; the report's files appear at the end. What the report holds depends
-    neither on ``jobs`` nor on whether a run was stopped and resumed.
+    neither on ``jobs`` nor on whether a run was stopped and resumed (to the last bit where linear algebra has one
+    thread in this process too, as the command line sees to).
 
     Parameters
     ----------
