@@ -14,7 +14,7 @@ _status = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before tests are collected: one thread for linear algebra, and the networks, without which some tests skip."""
+    """Before tests are collected: one thread for linear algebra, and the networks, without which some skip."""
     # As the command line does it: sums depend on the number of threads in the last bits. numpy is not imported yet.
     os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     try:
