@@ -223,10 +223,23 @@ def recovered_rows(report: Report) -> list[tuple[str, list[Paired | None]]]:
 
 def recovered_text(paired: Paired | None) -> str | None:
     """A share of the mean face's error with its interval, "12 % (6 to 18)"; None where there is none."""
+    parts = recovered_parts(paired)
+    if parts is None:
+        return None
+    share, interval = parts
+    return share if interval is None else f"{share} ({interval})"
+
+
+def recovered_parts(paired: Paired | None) -> tuple[str, str | None] | None:
+    """The same as share and interval, "12 %" and "6 to 18"; None where there is none."""
     if paired is None or paired.recovered is None:
         return None
-    ends = [f"{100.0 * end:.0f}" for end in paired.recovered_ci95 or ()]
-    return f"{100.0 * paired.recovered:.0f} %" + (f" ({interval_text(*ends)})" if ends else "")
+    ends = [_whole_percents(end) for end in paired.recovered_ci95 or ()]
+    return f"{_whole_percents(paired.recovered)} %", interval_text(*ends) if ends else None
+
+
+def _whole_percents(share: float) -> str:
+    return _signed(f"{round(100.0 * share)}")
 
 
 class GroupTable(NamedTuple):

@@ -81,13 +81,18 @@ def _recovered_table(report: Report) -> list[Markup]:
     """What was removed of the mean face's error, where it is the reference."""
     rows = []
     for metric, found in numbers.recovered_rows(report):
-        cells = [number_cell(numbers.recovered_text(paired) or ABSENT) for paired in found]
+        cells = [_recovered_cell(paired) for paired in found]
         rows.append(element("tr", row_head(metric_of(metric).title), *cells))
     if not rows:
         return []
     head = [column("Metric", False), *(column(name) for name in report.names if name != report.reference)]
     caption = element("caption", RECOVERED_TITLE, element("span", RECOVERED))
     return [table(head, rows, RECOVERED_TITLE, caption=caption)]
+
+
+def _recovered_cell(paired: Paired | None) -> Markup:
+    share, interval = numbers.recovered_parts(paired) or (ABSENT, None)
+    return number_cell(joined(share), Markup() if interval is None else element("small", f"({interval})"))
 
 
 def _metric_row(report: Report, metric: str) -> Markup:
