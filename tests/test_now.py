@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from facewright.errors import MeshInvalid
-from facewright.evaluation.metrics.face_crop import SurfacePoints, face_crop, scan_points
+from facewright.evaluation.metrics.face_crop import scan_points
 from facewright.evaluation.metrics.face_regions import face_regions
 from facewright.evaluation.metrics.now import NowResult, now_distances, now_scores, region_means
 from facewright.evaluation.metrics.similarity import Similarity
@@ -17,8 +13,6 @@ from facewright.evaluation.surface import Surface, checked_surface
 from scanned_face import bump, height, scanned_face, seven_points, shuffled, subdivided
 from scipy.spatial.transform import Rotation
 
-ROOT = Path(__file__).resolve().parent.parent
-HEADS = ROOT.parent / "shared" / "data" / "heads_dev"
 SEVEN = seven_points()
 FACE = scanned_face()
 # Another person: a shorter nose, a fuller cheek, a lower brow.
@@ -148,33 +142,3 @@ def test_bad_input_is_named() -> None:
     for sampling in ("vertices", "spread"):
         with pytest.raises(MeshInvalid, match="The truth has 0 points"):
             scan_points(FACE, SEVEN + 500.0, sampling)  # type: ignore[arg-type]
-
-
-@pytest.mark.skipif(not HEADS.is_dir(), reason="the rendered heads are not there")
-def test_agrees_with_the_older_measurement_on_rendered_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    sys.modules.pop("fit_accuracy", None)
-    import fit_accuracy
-
-    (truth, seven), (other, other_seven) = (_rendered(name) for name in ("dev00_0", "dev03_1"))
-    points, normals = fit_accuracy.spread_points(truth.vertices, truth.triangles.astype(np.int64))
-    inside = face_crop(seven).contains(points)
-    points, normals = points[inside], normals[inside]
-    case = fit_accuracy.Truth("dev00_0", np.zeros((1, 1, 3), np.uint8), 1.0, points, normals, seven, 0.0)
-    old = fit_accuracy.score_surface(case, other.vertices, other.triangles.astype(np.int64), other_seven)
-    count = len(points)
-    same = SurfacePoints(points, np.zeros(count, np.int64), normals, np.full(count, 1.0 / count))
-    scores = now_scores(*(now_distances(other, other_seven, same, seven, metrical=m) for m in (False, True)))
-    assert scores["metrical_median"] == pytest.approx(old.metrical_median, rel=2e-3)
-    assert scores["metrical_mean"] == pytest.approx(old.metrical_mean, rel=1e-3)
-    # Where the scale is free, the older one makes distances least in the prediction's space, which favours small
-    # copies of the truth, and its normals are those of facets.
-    assert scores["now_median"] == pytest.approx(old.median, rel=0.04)
-    assert scores["now_mean"] == pytest.approx(old.mean, rel=0.03)
-    assert scores["now_normal_deg"] == pytest.approx(old.normal_degrees, rel=0.05)
-
-
-def _rendered(name: str) -> tuple[Surface, np.ndarray]:
-    with np.load(HEADS / name / "gt.npz") as data:
-        surface = checked_surface(data["vertices"], data["faces"], name)
-    return surface, np.array(json.loads((HEADS / name / "landmarks.json").read_text())["points"])
